@@ -1,0 +1,567 @@
+//! What a window or a script asks of the app's core, and what it is shown in return.
+//!
+//! [`Intent`]s go in, [`HostEvent`]s come out. A [`View`] is the whole truth about one
+//! member at one moment: whoever draws it needs no memory of earlier ones. The same types
+//! serve the window (through Tauri), scripts (`--status json`) and the tests' fake host.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{Alias, FileId, FileName, InfoHash, UserId};
+use crate::message::{MediaInfo, Playback};
+use crate::time::Millis;
+
+/// What a person wants.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub enum Intent {
+    /// Enter the swarm that this key opens.
+    JoinSwarm {
+        /// The swarm key as typed. Text that is no key is answered by a notice.
+        key: String,
+        /// Where the members meet.
+        at: MeetingPoint,
+    },
+    /// Leave the swarm; a relay carried here ends too.
+    LeaveSwarm,
+    /// Take the lead.
+    TakeDirector,
+    /// Give up the lead.
+    ResignDirector,
+    /// Share files of this device. Only trusted shells send this: paths never reach a web page.
+    AddFiles {
+        /// Where the files are.
+        paths: Vec<String>,
+    },
+    /// Stop sharing a file, or forget a fetched one.
+    RemoveFile {
+        /// Which file.
+        file_id: FileId,
+    },
+    /// Choose what plays next. Director only.
+    SelectFile {
+        /// Which file.
+        file_id: FileId,
+    },
+    /// Play the file on every device. Director only.
+    Play {
+        /// Which file; the selected one if absent.
+        #[serde(default)]
+        file_id: Option<FileId>,
+        /// Where in the song to begin.
+        #[serde(default)]
+        position_ms: Millis,
+    },
+    /// Stop on every device. Director only.
+    Stop,
+    /// How late this device's speaker sounds after the system says it does, 0 to 500.
+    SetSpeakerDelay {
+        /// The delay.
+        ms: Millis,
+    },
+    /// What the others call this member.
+    SetAlias {
+        /// The new name.
+        alias: Alias,
+    },
+    /// Where the sound goes: an id from [`View::outputs`], or the system's default.
+    SetOutput {
+        /// The device id.
+        #[serde(default)]
+        id: Option<String>,
+    },
+    /// How many files this member shares at most.
+    SetFilesPerMember {
+        /// 1 to [`crate::limits::MAX_FILES_PER_MEMBER`].
+        count: usize,
+    },
+    /// Which helpers outside the room may be asked.
+    SetNetwork {
+        /// What is allowed.
+        network: NetworkSettings,
+    },
+    /// Pass a WebRTC description or candidate to one member.
+    SendSignal {
+        /// The member.
+        to: UserId,
+        /// The signal.
+        #[cfg_attr(feature = "ts", ts(type = "unknown"))]
+        data: serde_json::Value,
+    },
+    /// What the window's WebTorrent sees of one torrent; shown, never decided on.
+    ReportTransfer {
+        /// Which torrent.
+        info_hash: InfoHash,
+        /// Its figures.
+        rates: TransferRates,
+    },
+    /// A fault in the window worth a line in the log.
+    ReportFault {
+        /// What happened.
+        text: String,
+    },
+}
+
+/// Where the members of a swarm meet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub enum MeetingPoint {
+    /// A relay carried by this app, announced on the local network.
+    Here,
+    /// A relay by address, `ws://` or `wss://`.
+    Relay {
+        /// The address.
+        url: String,
+    },
+    /// A party from [`View::nearby`].
+    Nearby {
+        /// Its id.
+        id: String,
+    },
+    /// A party found nearby if there is one within two seconds, else a relay carried by this app.
+    Anywhere,
+}
+
+/// Helpers outside the room. All off unless the user turns them on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct NetworkSettings {
+    /// Announce torrents to the public WebTorrent trackers too.
+    pub public_trackers: bool,
+    /// STUN or TURN servers to ask for addresses, `stun:` or `turn:` URLs.
+    pub ice_servers: Vec<String>,
+}
+
+/// What the core tells the window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub enum HostEvent {
+    /// The present state, whole. Only the newest one matters.
+    View {
+        /// The state.
+        view: Box<View>,
+    },
+    /// A WebRTC signal from a member. Each one matters.
+    Signal {
+        /// Who sent it.
+        from: UserId,
+        /// As it was sent.
+        #[cfg_attr(feature = "ts", ts(type = "unknown"))]
+        data: serde_json::Value,
+    },
+}
+
+/// Everything there is to show.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct View {
+    /// This device.
+    pub me: Me,
+    /// The swarm, once entered.
+    pub swarm: Option<SwarmView>,
+    /// Parties found on the local network.
+    pub nearby: Vec<NearbyParty>,
+    /// What is shared in the swarm.
+    pub files: Vec<FileView>,
+    /// Files of this device being read before they can be shared.
+    pub adding: Vec<AddingView>,
+    /// What the director selected.
+    pub selection: Option<FileId>,
+    /// What this device plays.
+    pub playback: PlaybackView,
+    /// This device's grip on the swarm's clock.
+    pub clock: ClockView,
+    /// What this device's sound comes out of.
+    pub output: OutputView,
+    /// Where sound could go.
+    pub outputs: Vec<OutputChoice>,
+    /// The settings in force.
+    pub settings: SettingsView,
+    /// What the window's WebTorrent should do. Torrents not listed should end.
+    pub transfers: Vec<TransferTask>,
+    /// What happened lately, newest last.
+    pub log: Vec<LogLine>,
+}
+
+/// This device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct Me {
+    /// Its user id.
+    pub user_id: UserId,
+    /// What the others call it.
+    pub alias: Alias,
+}
+
+/// The swarm as this member sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct SwarmView {
+    /// The key that was typed, so that it can be passed on.
+    pub key: String,
+    /// The relay's address, once known.
+    pub relay: Option<String>,
+    /// True when this app carries the relay.
+    pub hosting: bool,
+    /// Addresses under which others reach the relay carried here.
+    pub invite_urls: Vec<String>,
+    /// The connection to the relay.
+    pub link: LinkState,
+    /// Everyone, this device included.
+    pub members: Vec<MemberView>,
+    /// Who leads.
+    pub director: Option<UserId>,
+    /// True when this device leads.
+    pub is_director: bool,
+}
+
+/// The connection to the relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub enum LinkState {
+    /// Connecting for the first time.
+    Connecting,
+    /// In the swarm.
+    Online,
+    /// The connection broke; music goes on and the app keeps trying.
+    Reconnecting,
+}
+
+/// One member.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct MemberView {
+    /// Who.
+    pub user_id: UserId,
+    /// What it calls itself.
+    pub alias: Option<Alias>,
+}
+
+/// A party on the local network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct NearbyParty {
+    /// Names the relay, not the swarm.
+    pub id: String,
+    /// What its host is called.
+    pub name: String,
+    /// The relay's address.
+    pub url: String,
+}
+
+/// A file in the swarm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct FileView {
+    /// Names the content.
+    pub file_id: FileId,
+    /// Its name.
+    pub name: FileName,
+    /// Its length. (bytes)
+    #[cfg_attr(feature = "ts", ts(type = "number"))]
+    pub size: u64,
+    /// The torrent that carries it.
+    pub info_hash: InfoHash,
+    /// What is known of the music inside.
+    pub media: MediaInfo,
+    /// Who announced it.
+    pub owners: Vec<UserId>,
+    /// True when this device announced it.
+    pub mine: bool,
+    /// True when this device has a picture for it.
+    pub artwork: bool,
+    /// How much each member holds, this device included.
+    pub readiness: Vec<MemberReadiness>,
+    /// Transfer figures of this device.
+    pub rates: TransferRates,
+    /// Why this device cannot play or share it, if it cannot.
+    pub fault: Option<Notice>,
+}
+
+/// How much of a file one member holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct MemberReadiness {
+    /// Who.
+    pub user_id: UserId,
+    /// Verified bytes held. (bytes)
+    #[cfg_attr(feature = "ts", ts(type = "number"))]
+    pub held_bytes: u64,
+    /// True when it could start from the beginning at once.
+    pub playable: bool,
+}
+
+/// Figures of one torrent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct TransferRates {
+    /// Connected peers.
+    pub peers: u32,
+    /// Coming in. (bytes per second)
+    pub down: f64,
+    /// Going out. (bytes per second)
+    pub up: f64,
+}
+
+/// A file of this device that is being read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct AddingView {
+    /// Its name.
+    pub name: String,
+    /// Read so far. (bytes)
+    #[cfg_attr(feature = "ts", ts(type = "number"))]
+    pub done_bytes: u64,
+    /// Its length. (bytes)
+    #[cfg_attr(feature = "ts", ts(type = "number"))]
+    pub size: u64,
+}
+
+/// What this device plays.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct PlaybackView {
+    /// What it is doing.
+    pub state: PlaybackState,
+    /// What plays on the swarm's time line.
+    pub on_air: Option<Playback>,
+    /// Where in the song this device is, at the moment this view was made.
+    pub position_ms: Option<Millis>,
+    /// Length of the song, once decoded far enough to know.
+    pub duration_ms: Option<Millis>,
+    /// Last measured distance from where the song should be; above zero is heard late. (microseconds)
+    pub error_us: Option<f64>,
+    /// Present speed correction, device rate included. (parts per million)
+    pub trim_ppm: Option<f64>,
+    /// Times this song was moved to its place audibly.
+    pub jumps: u32,
+    /// Times the sound card ran dry since the app started.
+    pub underruns: u32,
+}
+
+/// What a device does about the song on air.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub enum PlaybackState {
+    /// Nothing is on air.
+    #[default]
+    Stopped,
+    /// On air, but this device lacks data, clock or output.
+    Waiting,
+    /// Prepared; the start lies ahead.
+    Armed,
+    /// Sounding.
+    Playing,
+    /// The song is over.
+    Ended,
+    /// This device cannot play the song; the file says why.
+    Failed,
+}
+
+/// This device's grip on the swarm's clock.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct ClockView {
+    /// True once the estimate is good enough to play by.
+    pub synced: bool,
+    /// One standard deviation of the estimate. (microseconds)
+    pub uncertainty_us: Option<f64>,
+    /// Lowest round trip seen lately. (microseconds)
+    pub round_trip_us: Option<f64>,
+    /// How much faster the swarm's clock runs than this device's. (parts per million)
+    pub skew_ppm: Option<f64>,
+}
+
+/// What this device's sound comes out of.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct OutputView {
+    /// The device id in use.
+    pub id: Option<String>,
+    /// Its name.
+    pub name: Option<String>,
+    /// Frames per second.
+    pub sample_rate: Option<u32>,
+    /// Channels.
+    pub channels: Option<u16>,
+    /// Delay the system reports between writing and hearing.
+    pub latency_ms: Option<Millis>,
+    /// Why there is no sound, if there is none.
+    pub fault: Option<Notice>,
+}
+
+/// A device that sound could go to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct OutputChoice {
+    /// Pass this to `setOutput` or `--output`.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// True for the system's choice.
+    pub is_default: bool,
+}
+
+/// The settings in force.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct SettingsView {
+    /// How late this device's speaker sounds after the system says it does.
+    pub speaker_delay_ms: Millis,
+    /// The output asked for; absent means the system's default.
+    pub output: Option<String>,
+    /// Files this member shares at most.
+    pub files_per_member: usize,
+    /// Helpers outside the room.
+    pub network: NetworkSettings,
+}
+
+/// One torrent that the window's WebTorrent should carry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct TransferTask {
+    /// Which torrent.
+    pub info_hash: InfoHash,
+    /// The file inside.
+    pub file_id: FileId,
+    /// Its length. (bytes)
+    #[cfg_attr(feature = "ts", ts(type = "number"))]
+    pub size: u64,
+    /// True when the core holds the metainfo, to be read by `metainfo`; else it must be
+    /// fetched from a member and handed over by `putMetainfo`.
+    pub has_metainfo: bool,
+    /// True when nothing is missing.
+    pub complete: bool,
+    /// Members who hold what this device lacks: connect to these.
+    pub connect_to: Vec<UserId>,
+    /// Pieces wanted before all others, first and last, most urgent range first.
+    pub urgent: Vec<[u32; 2]>,
+    /// Trackers to announce to.
+    pub trackers: Vec<String>,
+}
+
+/// Something a person should know. The window owns the sentence for each code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct Notice {
+    /// What happened.
+    pub code: NoticeCode,
+    /// Which file, device or address it is about, and the cause in technical words.
+    pub detail: String,
+}
+
+/// What can happen that a person should know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub enum NoticeCode {
+    /// The text typed is no swarm key.
+    BadKey,
+    /// The relay's address cannot be used.
+    BadRelayAddress,
+    /// The relay could not be reached; the app keeps trying.
+    RelayUnreachable,
+    /// The connection to the relay broke; music goes on.
+    RelayLost,
+    /// The relay refused something; the detail is its reason.
+    RelayRefused,
+    /// The relay carried here could not start.
+    CannotHost,
+    /// Now connected.
+    Connected,
+    /// A member came.
+    MemberJoined,
+    /// A member went.
+    MemberLeft,
+    /// Someone else leads now.
+    DirectorChanged,
+    /// This device leads now.
+    YouDirect,
+    /// Only the director may do that.
+    NotDirector,
+    /// A file was added.
+    FileAdded,
+    /// A file was fetched whole.
+    FileComplete,
+    /// No room to share another file.
+    TooManyFiles,
+    /// The file cannot be read.
+    FileUnreadable,
+    /// The file has no bytes.
+    FileEmpty,
+    /// The file is larger than the limit.
+    FileTooLarge,
+    /// The file holds no music that can be played here.
+    FileNotMusic,
+    /// The file was moved, deleted or changed while it was shared.
+    FileGone,
+    /// A piece did not match its hash and is fetched again.
+    PieceCorrupt,
+    /// The torrent's description does not fit the file announced.
+    MetainfoMismatch,
+    /// The disk is full.
+    DiskFull,
+    /// The data folder cannot be used.
+    StorageFault,
+    /// The song ends early because the file is damaged.
+    SongDamaged,
+    /// The sound device is gone; another is tried.
+    OutputLost,
+    /// No sound device could be opened.
+    OutputUnavailable,
+    /// The sound device is in use again.
+    OutputReady,
+    /// Sound was cut for a moment because the computer was busy.
+    Underrun,
+    /// A setting was out of range and was not taken.
+    BadSetting,
+    /// Something went wrong in the window.
+    WindowFault,
+}
+
+/// How much a line in the log matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub enum LogLevel {
+    /// Worth knowing.
+    Info,
+    /// Odd, but everything works.
+    Warning,
+    /// Something does not work.
+    Error,
+}
+
+/// One line of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct LogLine {
+    /// Counts up from 1 in one run of the app.
+    pub number: u32,
+    /// How much it matters.
+    pub level: LogLevel,
+    /// What happened.
+    pub notice: Notice,
+}

@@ -1,0 +1,25 @@
+//! The words a swarm speaks: messages between members and relay, and between the app's
+//! core and its window.
+//!
+//! Types and bounds only: no I/O, no clock, no rule about who may do what. Everything that
+//! arrives from outside becomes one of these types or an error, so the code behind them
+//! never checks twice.
+//!
+//! - [`message`]: what travels over the relay's WebSocket. Start here.
+//! - [`host`]: what travels between the core and the window (or a script).
+//! - [`ids`]: validated names of swarms, members, files and torrents.
+//! - [`time`]: the time domains and the differences between their instants.
+//! - [`limits`]: every bound, with its reason.
+
+pub mod host;
+pub mod ids;
+pub mod limits;
+pub mod message;
+pub mod time;
+
+#[cfg(feature = "ts")]
+pub mod typescript;
+
+pub use ids::{FileId, InfoHash, SwarmHash, SwarmKey, UserId};
+pub use message::{ClientMessage, ErrorCode, ServerMessage};
+pub use time::{LocalTime, MediaTime, Span, SwarmTime};

@@ -1,0 +1,61 @@
+//! Every bound on what is accepted from outside, in one place, each with its reason.
+
+/// Longest WebSocket message or frame. (bytes)
+///
+/// Sixteen times the largest message seen in practice, a WebRTC description of about 4 KiB;
+/// the same default as Centrifugo and aquatic use.
+pub const MAX_MESSAGE: usize = 64 * 1024;
+
+/// Longest user id. (characters of `[A-Za-z0-9_-]`)
+pub const MAX_USER_ID: usize = 64;
+
+/// Longest swarm key. (bytes of UTF-8)
+///
+/// Keys are typed or scanned; this admits any passphrase and still bounds the hashing work.
+pub const MAX_SWARM_KEY: usize = 1024;
+
+/// Longest alias of a member. (characters)
+pub const MAX_ALIAS: usize = 40;
+
+/// Longest file name and longest tag text. (characters)
+///
+/// 255 is the limit of every common file system, so no real name is cut.
+pub const MAX_NAME: usize = 255;
+
+/// Longest magnet link. (bytes)
+///
+/// Room for the name, percent-encoded, and a few trackers.
+pub const MAX_MAGNET: usize = 4096;
+
+/// Largest file that may be shared. (bytes)
+///
+/// 4 GiB holds six hours of uncompressed stereo at 96 kHz, and keeps piece tables small.
+pub const MAX_FILE_SIZE: u64 = 4 * 1024 * 1024 * 1024;
+
+/// Files one member may share at a time, unless the relay or the member's settings say otherwise.
+pub const DEFAULT_FILES_PER_MEMBER: usize = 3;
+
+/// Largest setting for files per member. Bounds a member's share of `joined`.
+pub const MAX_FILES_PER_MEMBER: usize = 50;
+
+/// Files in one swarm: what keeps `joined` inside [`MAX_MESSAGE`] together with the members.
+pub const MAX_FILES_PER_SWARM: usize = 100;
+
+/// Members in one swarm. Fan-out work grows with the square of this number.
+pub const MAX_MEMBERS: usize = 200;
+
+/// Longest `rtc:signal` payload, as JSON. (bytes)
+///
+/// A full description with many candidates stays below 16 KiB.
+pub const MAX_SIGNAL: usize = 32 * 1024;
+
+/// Longest human-readable text of an `error` message. (characters)
+pub const MAX_ERROR_TEXT: usize = 500;
+
+/// Furthest a `play` may lie ahead of the relay's clock. (milliseconds)
+///
+/// Longer than any start that waits for slow members, short enough that a wrong clock shows.
+pub const MAX_START_AHEAD_MS: f64 = 60_000.0;
+
+/// Largest speaker delay that can be set. (milliseconds)
+pub const MAX_SPEAKER_DELAY_MS: f64 = 500.0;

@@ -1,0 +1,576 @@
+//! Messages between a member and the relay: JSON text frames on `/ws`, told apart by `type`.
+//!
+//! [`ClientMessage`] goes to the relay, [`ServerMessage`] comes from it. Unknown fields are
+//! ignored, so either side may grow; an unknown `type` is answered with
+//! [`ErrorCode::UnknownType`]. `docs/protocol.md` shows each message by example.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::ids::{Alias, FileId, FileName, InfoHash, Label, Magnet, SwarmHash, UserId};
+use crate::limits;
+use crate::time::Millis;
+
+/// What a member says to the relay.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub enum ClientMessage {
+    /// Enters a swarm. The first message on a connection; the relay answers `joined`.
+    Join {
+        /// The swarm to enter.
+        swarm_hash: SwarmHash,
+        /// The name this member keeps across connections.
+        user_id: UserId,
+        /// What people call this member.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "ts", ts(optional))]
+        alias: Option<Alias>,
+        /// The secret from an earlier `joined`, which lets a member replace its own
+        /// connection after a break that the relay has not noticed yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "ts", ts(optional))]
+        resume: Option<String>,
+    },
+    /// Leaves the swarm at once, without waiting for the connection to time out.
+    Leave,
+    /// Asks for the relay's time. Answered before anything else that is queued.
+    TimePing {
+        /// The member's own clock when it sent this; returned unread.
+        t0: Millis,
+    },
+    /// Claims to lead because of the lowest user id.
+    #[serde(rename = "director:assert")]
+    DirectorAssert {
+        /// The claimant.
+        user_id: UserId,
+    },
+    /// Takes the lead whatever the user id.
+    #[serde(rename = "director:take")]
+    DirectorTake {
+        /// The taker.
+        user_id: UserId,
+    },
+    /// Gives the lead to the lowest user id among the others.
+    #[serde(rename = "director:resign")]
+    DirectorResign {
+        /// The one who resigns.
+        user_id: UserId,
+    },
+    /// Shares a file.
+    #[serde(rename = "file:announce")]
+    FileAnnounce(FileAnnouncement),
+    /// Stops sharing a file. Allowed for those who announced it, and for the director.
+    #[serde(rename = "file:withdraw")]
+    FileWithdraw {
+        /// The file to withdraw.
+        file_id: FileId,
+    },
+    /// Tells how much of each file this member holds. Sent whenever that changes noticeably.
+    Readiness {
+        /// Every file this member holds something of.
+        files: Vec<FileReadiness>,
+    },
+    /// Chooses what plays next. Director only.
+    SelectFile {
+        /// The file to select.
+        file_id: FileId,
+    },
+    /// Plays a file at an instant of swarm time. Director only.
+    Play(Playback),
+    /// Ends playing. Director only.
+    Stop,
+    /// A WebRTC description or candidate for one member, passed on unread.
+    #[serde(rename = "rtc:signal")]
+    RtcSignal {
+        /// The member it is for.
+        to: UserId,
+        /// Anything up to [`limits::MAX_SIGNAL`] bytes of JSON.
+        #[cfg_attr(feature = "ts", ts(type = "unknown"))]
+        data: serde_json::Value,
+    },
+}
+
+/// What the relay says to a member.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub enum ServerMessage {
+    /// The answer to `join`: everything a member needs to take part.
+    Joined(Joined),
+    /// A member came or went.
+    Presence {
+        /// Who.
+        user_id: UserId,
+        /// Came or went.
+        action: PresenceAction,
+        /// What people call this member; present with `join`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "ts", ts(optional))]
+        alias: Option<Alias>,
+    },
+    /// The whole list of members, in place of many single `presence` messages.
+    Peers {
+        /// Everyone in the swarm, the receiver included.
+        peers: Vec<PeerInfo>,
+    },
+    /// The answer to `timePing`.
+    TimePong {
+        /// The member's stamp, returned.
+        t0: Millis,
+        /// The relay's clock midway between receiving and answering: `(t1 + t2) / 2`. With
+        /// it the two-stamp rule `offset = tS - (t0 + t3) / 2` equals the four-stamp one of NTP.
+        #[serde(rename = "tS")]
+        t_s: Millis,
+        /// The relay's clock when the ping arrived.
+        t1: Millis,
+        /// The relay's clock when this answer left.
+        t2: Millis,
+    },
+    /// This member leads now.
+    #[serde(rename = "director:assert")]
+    DirectorAssert {
+        /// The director.
+        user_id: UserId,
+        /// Number of this directorship; every change raises it.
+        #[serde(default)]
+        #[cfg_attr(feature = "ts", ts(type = "number"))]
+        term: u64,
+    },
+    /// This member took the lead.
+    #[serde(rename = "director:take")]
+    DirectorTake {
+        /// The director.
+        user_id: UserId,
+        /// Number of this directorship; every change raises it.
+        #[serde(default)]
+        #[cfg_attr(feature = "ts", ts(type = "number"))]
+        term: u64,
+    },
+    /// This member gave up the lead. A `director:assert` of the next one follows, unless nobody is left.
+    #[serde(rename = "director:resign")]
+    DirectorResign {
+        /// The one who resigned.
+        user_id: UserId,
+        /// Number of this directorship; every change raises it.
+        #[serde(default)]
+        #[cfg_attr(feature = "ts", ts(type = "number"))]
+        term: u64,
+    },
+    /// A member shares a file.
+    #[serde(rename = "file:announce")]
+    FileAnnounce {
+        /// Who shares it.
+        user_id: UserId,
+        /// What it is.
+        #[serde(flatten)]
+        file: FileAnnouncement,
+    },
+    /// A file is no longer shared.
+    #[serde(rename = "file:withdraw")]
+    FileWithdraw {
+        /// The file withdrawn.
+        file_id: FileId,
+    },
+    /// How much of each file a member holds.
+    Readiness {
+        /// Whose files.
+        user_id: UserId,
+        /// Every file this member holds something of.
+        files: Vec<FileReadiness>,
+    },
+    /// The director chose what plays next.
+    SelectFile {
+        /// The file selected.
+        file_id: FileId,
+        /// The directorship under which it was said.
+        #[serde(default)]
+        #[cfg_attr(feature = "ts", ts(type = "number"))]
+        term: u64,
+    },
+    /// The director plays.
+    Play {
+        /// What, from where, and when.
+        #[serde(flatten)]
+        playback: Playback,
+        /// The directorship under which it was said.
+        #[serde(default)]
+        #[cfg_attr(feature = "ts", ts(type = "number"))]
+        term: u64,
+    },
+    /// The director stopped the music.
+    Stop {
+        /// The directorship under which it was said.
+        #[serde(default)]
+        #[cfg_attr(feature = "ts", ts(type = "number"))]
+        term: u64,
+    },
+    /// A WebRTC description or candidate from one member.
+    #[serde(rename = "rtc:signal")]
+    RtcSignal {
+        /// The member it came from.
+        from: UserId,
+        /// As it was sent.
+        #[cfg_attr(feature = "ts", ts(type = "unknown"))]
+        data: serde_json::Value,
+    },
+    /// A message was refused. The connection stays unless the code says otherwise.
+    Error {
+        /// What was wrong, for programs.
+        code: ErrorCode,
+        /// What was wrong and what to do, for people.
+        message: String,
+        /// The `type` of the message this answers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "ts", ts(optional))]
+        in_reply_to: Option<String>,
+    },
+}
+
+/// The swarm's whole state, for a member who just came.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct Joined {
+    /// Everyone in the swarm, the receiver included.
+    pub peers: Vec<PeerInfo>,
+    /// Who leads.
+    #[serde(default)]
+    pub director: Option<UserId>,
+    /// Number of the present directorship.
+    #[serde(default)]
+    #[cfg_attr(feature = "ts", ts(type = "number"))]
+    pub term: u64,
+    /// What is shared, in the order in which it was announced.
+    #[serde(default)]
+    pub files: Vec<SharedFile>,
+    /// What the director selected.
+    #[serde(default)]
+    pub selection: Option<FileId>,
+    /// What plays.
+    #[serde(default)]
+    pub playback: Option<Playback>,
+    /// Names the clock behind `timePong`. A different value means a different clock, so
+    /// that estimates of the old one say nothing about it.
+    #[serde(default)]
+    pub clock_id: String,
+    /// Files this relay lets one member share at a time.
+    #[serde(default = "default_files_per_member")]
+    pub files_per_member: usize,
+    /// Secret to pass as `resume` in a later `join` of the same user id.
+    #[serde(default)]
+    pub resume: String,
+}
+
+fn default_files_per_member() -> usize {
+    limits::DEFAULT_FILES_PER_MEMBER
+}
+
+/// One member as the others see it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct PeerInfo {
+    /// Who.
+    pub user_id: UserId,
+    /// What people call this member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub alias: Option<Alias>,
+    /// Every file this member holds something of.
+    #[serde(default)]
+    pub readiness: Vec<FileReadiness>,
+}
+
+/// Came or went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub enum PresenceAction {
+    /// The member came.
+    Join,
+    /// The member went.
+    Leave,
+}
+
+/// A file as its owner describes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct FileAnnouncement {
+    /// Names the content.
+    pub file_id: FileId,
+    /// The file's name, for people.
+    pub name: FileName,
+    /// Length, 1 to [`limits::MAX_FILE_SIZE`]. (bytes)
+    #[serde(deserialize_with = "file_size")]
+    #[cfg_attr(feature = "ts", ts(type = "number"))]
+    pub size: u64,
+    /// Names the torrent that carries it.
+    pub info_hash: InfoHash,
+    /// The torrent as a link, for other programs.
+    pub magnet: Magnet,
+    /// What is known of the music inside.
+    #[serde(default)]
+    pub media: MediaInfo,
+}
+
+/// What a file's tags and headers say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct MediaInfo {
+    /// Usual file name extension of the format: `mp3`, `flac`, `ogg`, `opus`, `wav`, `aiff`, `m4a`.
+    pub format: Option<Label>,
+    /// Length.
+    pub duration_ms: Option<Millis>,
+    /// Title from the tags.
+    pub title: Option<Label>,
+    /// Artist from the tags.
+    pub artist: Option<Label>,
+    /// Album from the tags.
+    pub album: Option<Label>,
+}
+
+/// A file and those who announced it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct SharedFile {
+    /// What it is.
+    #[serde(flatten)]
+    pub file: FileAnnouncement,
+    /// Who announced it, first one first.
+    pub owners: Vec<UserId>,
+}
+
+/// How much of a file a member holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct FileReadiness {
+    /// Which file.
+    pub file_id: FileId,
+    /// Verified bytes held. (bytes)
+    #[cfg_attr(feature = "ts", ts(type = "number"))]
+    pub held_bytes: u64,
+    /// True when this member could start the file from its beginning at once.
+    pub playable: bool,
+}
+
+/// A song on the swarm's time line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct Playback {
+    /// What plays.
+    pub file_id: FileId,
+    /// The swarm time at which `positionMs` is heard.
+    pub global_start_time_ms: Millis,
+    /// The position in the song that is heard at `globalStartTimeMs`.
+    #[serde(default)]
+    pub position_ms: Millis,
+}
+
+/// Why a message was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub enum ErrorCode {
+    /// Not JSON, or not an object with a text `type`.
+    BadMessage,
+    /// The `type` is none the relay knows.
+    UnknownType,
+    /// A field is missing, of the wrong kind or out of range.
+    BadField,
+    /// The first message must be `join`.
+    NotJoined,
+    /// A second `join` on one connection.
+    AlreadyJoined,
+    /// Another connection holds this user id.
+    UserTaken,
+    /// The swarm has as many members as the relay allows.
+    SwarmFull,
+    /// Only the director may do this.
+    NotDirector,
+    /// The message was sent under an older directorship.
+    StaleTerm,
+    /// The user id in the message is not the sender's.
+    WrongUser,
+    /// This member, or the swarm, already shares as many files as allowed.
+    TooManyFiles,
+    /// No such file is shared here.
+    UnknownFile,
+    /// The member addressed is not in the swarm.
+    UnknownPeer,
+    /// The start lies too far ahead or behind.
+    BadStartTime,
+    /// Too many messages; some were dropped.
+    RateLimited,
+    /// The member did not read its messages fast enough. The connection closes.
+    TooSlow,
+    /// The relay is shutting down. The connection closes.
+    ShuttingDown,
+}
+
+/// A text frame that is no message.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{reason}")]
+pub struct DecodeError {
+    /// What to answer.
+    pub code: ErrorCode,
+    /// What is wrong, for people; at most [`limits::MAX_ERROR_TEXT`] characters.
+    pub reason: String,
+    /// The `type` that was found, if there was one.
+    pub found_type: Option<String>,
+}
+
+impl ClientMessage {
+    /// Reads one text frame.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] says what to answer; nothing else has happened.
+    pub fn decode(text: &str) -> Result<Self, DecodeError> {
+        let message = decode(text, CLIENT_TYPES)?;
+        if let Self::RtcSignal { data, .. } = &message {
+            check_signal(data)?;
+        }
+        Ok(message)
+    }
+
+    /// Writes one text frame.
+    pub fn encode(&self) -> String {
+        encode(self)
+    }
+}
+
+impl ServerMessage {
+    /// Reads one text frame.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`]; a member ignores such a frame.
+    pub fn decode(text: &str) -> Result<Self, DecodeError> {
+        decode(text, SERVER_TYPES)
+    }
+
+    /// Writes one text frame.
+    pub fn encode(&self) -> String {
+        encode(self)
+    }
+}
+
+impl From<DecodeError> for ServerMessage {
+    fn from(error: DecodeError) -> Self {
+        Self::Error { code: error.code, message: error.reason, in_reply_to: error.found_type }
+    }
+}
+
+/// Every `type` a member may send.
+pub const CLIENT_TYPES: &[&str] = &[
+    "join",
+    "leave",
+    "timePing",
+    "director:assert",
+    "director:take",
+    "director:resign",
+    "file:announce",
+    "file:withdraw",
+    "readiness",
+    "selectFile",
+    "play",
+    "stop",
+    "rtc:signal",
+];
+
+/// Every `type` the relay may send.
+pub const SERVER_TYPES: &[&str] = &[
+    "joined",
+    "presence",
+    "peers",
+    "timePong",
+    "director:assert",
+    "director:take",
+    "director:resign",
+    "file:announce",
+    "file:withdraw",
+    "readiness",
+    "selectFile",
+    "play",
+    "stop",
+    "rtc:signal",
+    "error",
+];
+
+/// The `type` alone; everything else in the frame is skipped.
+#[derive(Deserialize)]
+struct TypeOnly {
+    #[serde(rename = "type")]
+    name: String,
+}
+
+fn decode<'de, T: Deserialize<'de>>(text: &'de str, known: &[&str]) -> Result<T, DecodeError> {
+    if text.len() > limits::MAX_MESSAGE {
+        return Err(DecodeError {
+            code: ErrorCode::BadMessage,
+            reason: format!("a message may have at most {} bytes", limits::MAX_MESSAGE),
+            found_type: None,
+        });
+    }
+    let error = match serde_json::from_str::<T>(text) {
+        Ok(message) => return Ok(message),
+        Err(error) => error,
+    };
+    // Only a message that is refused is read a second time, to say why.
+    let Ok(TypeOnly { name }) = serde_json::from_str::<TypeOnly>(text) else {
+        return Err(DecodeError {
+            code: ErrorCode::BadMessage,
+            reason: "a message is a JSON object with a text field `type`".to_owned(),
+            found_type: None,
+        });
+    };
+    let name = shortened(&name, 40);
+    if !known.contains(&name.as_str()) {
+        return Err(DecodeError {
+            code: ErrorCode::UnknownType,
+            reason: format!("no message has the type `{name}`"),
+            found_type: Some(name),
+        });
+    }
+    Err(DecodeError {
+        code: ErrorCode::BadField,
+        reason: shortened(&error.to_string(), limits::MAX_ERROR_TEXT),
+        found_type: Some(name),
+    })
+}
+
+fn encode<T: Serialize>(message: &T) -> String {
+    serde_json::to_string(message).expect("messages have text keys and finite numbers only")
+}
+
+fn check_signal(data: &serde_json::Value) -> Result<(), DecodeError> {
+    let length = data.to_string().len();
+    if length <= limits::MAX_SIGNAL {
+        return Ok(());
+    }
+    Err(DecodeError {
+        code: ErrorCode::BadField,
+        reason: format!("`data` has {length} bytes, at most {} are passed on", limits::MAX_SIGNAL),
+        found_type: Some("rtc:signal".to_owned()),
+    })
+}
+
+fn shortened(text: &str, characters: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(characters).collect()
+}
+
+fn file_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let size = u64::deserialize(deserializer)?;
+    if (1..=limits::MAX_FILE_SIZE).contains(&size) {
+        return Ok(size);
+    }
+    Err(serde::de::Error::custom(format!(
+        "size {size} is not between 1 and {} bytes",
+        limits::MAX_FILE_SIZE
+    )))
+}

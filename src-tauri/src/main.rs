@@ -1,0 +1,4 @@
+//! Starts the app.
+fn main() {
+    synced_swarm_audio::run();
+}
