@@ -1,1 +1,24 @@
-//! sync-core.
+//! The rules that keep a swarm in time: who leads, what time it is, what plays when.
+//!
+//! Sans-IO: nothing here opens a socket, reads a clock or waits. The caller passes in what
+//! arrived and when, and takes out what to send and what to play. `peer` runs a
+//! [`Session`](session::Session) over a real relay; `simulation` runs many of them in
+//! virtual time; `relay-server` seats directors with [`director::DirectorSeat`].
+//!
+//! - [`clock`]: what the swarm's clock says, from time pings. The only bridge between
+//!   [`protocol::time`]'s domains.
+//! - [`director`]: who leads.
+//! - [`schedule`]: what plays when, and when to start it.
+//! - [`device_clock`], [`drift`]: when a sound card's frames are heard, and how to steer them.
+
+#![forbid(unsafe_code)]
+
+pub mod clock;
+pub mod device_clock;
+pub mod director;
+pub mod drift;
+pub mod schedule;
+
+pub use clock::{ClockEstimate, ClockSample};
+pub use director::DirectorSeat;
+pub use schedule::PlayoutPlan;
