@@ -300,8 +300,13 @@ static int card_poll_revents(snd_pcm_ioplug_t *io, struct pollfd *pfd, unsigned 
 	if (read(card->timer, &expirations, sizeof expirations) < 0 && errno != EAGAIN)
 		return -errno;
 	unsigned long long at = position(card);
-	if (card->dry || (card->running && at >= card->written))
+	if (card->running && !card->draining && at >= card->written)
+		end_run(card, card->written, 1);
+	if (card->dry) {
+		/* Whoever sees the error asks for the state before the position. */
+		snd_pcm_ioplug_set_state(io, SND_PCM_STATE_XRUN);
 		*revents = POLLOUT | POLLERR;
+	}
 	else if (card->written + card->avail_min <= at + io->buffer_size)
 		*revents = POLLOUT;
 	arm(card);
