@@ -1,0 +1,292 @@
+//! One peer connection: negotiation, and the channels it has.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use webrtc::data_channel::{DataChannel, RTCDataChannelInit};
+use webrtc::peer_connection::{
+    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
+    RTCIceCandidate, RTCIceConnectionState, RTCIceGatheringState, RTCIceServer,
+    RTCPeerConnectionIceEvent, RTCPeerConnectionState, SettingEngine, SettingEngineBuilder,
+};
+
+use crate::addresses;
+use crate::channel::{Channel, Received};
+use crate::description::{
+    Candidate, ChannelConfig, ConnectionConfig, Description, PathEnd, SelectedPath,
+};
+use crate::error::{BridgeError, During};
+use crate::event::{ChannelId, ConnectionEvent, EventSink};
+use crate::limits::{MAX_CHANNELS, MAX_EARLY_CANDIDATES, SEND_BUFFER};
+
+pub(crate) struct Connection {
+    stack: Arc<dyn PeerConnection>,
+    shared: Arc<Shared>,
+    /// Candidates that came before their description; `None` once it is there.
+    early: tokio::sync::Mutex<Option<Vec<Candidate>>>,
+}
+
+impl Connection {
+    pub(crate) async fn open(
+        config: ConnectionConfig,
+        sink: EventSink,
+        channel_ids: Arc<AtomicU32>,
+    ) -> Result<Self, BridgeError> {
+        let shared = Arc::new(Shared {
+            sink: Mutex::new(Some(sink)),
+            channels: Mutex::default(),
+            channel_ids,
+            stack: OnceLock::new(),
+        });
+        let stack = build(config, Arc::clone(&shared)).await?;
+        let _ = shared.stack.set(Arc::downgrade(&stack));
+        Ok(Self { stack, shared, early: tokio::sync::Mutex::new(Some(Vec::new())) })
+    }
+
+    pub(crate) async fn create_channel(
+        &self,
+        config: ChannelConfig,
+    ) -> Result<ChannelId, BridgeError> {
+        config.check()?;
+        if self.shared.channels().len() >= MAX_CHANNELS {
+            return Err(BridgeError::TooManyChannels(MAX_CHANNELS));
+        }
+        let init = RTCDataChannelInit {
+            ordered: config.ordered,
+            max_packet_life_time: config.max_packet_life_time,
+            max_retransmits: config.max_retransmits,
+            protocol: config.protocol,
+            negotiated: config.negotiated_id,
+        };
+        let stack = self
+            .stack
+            .create_data_channel(&config.label, Some(init))
+            .await
+            .during("create the channel")?;
+        Ok(self.shared.adopt(stack))
+    }
+
+    pub(crate) async fn create_offer(&self) -> Result<Description, BridgeError> {
+        Description::from_stack(self.stack.create_offer(None).await.during("create the offer")?)
+    }
+
+    pub(crate) async fn create_answer(&self) -> Result<Description, BridgeError> {
+        Description::from_stack(self.stack.create_answer(None).await.during("create the answer")?)
+    }
+
+    pub(crate) async fn set_local(
+        &self,
+        description: Description,
+    ) -> Result<Option<Description>, BridgeError> {
+        self.stack
+            .set_local_description(description.into_stack()?)
+            .await
+            .during("set the local description")?;
+        self.stack.local_description().await.map(Description::from_stack).transpose()
+    }
+
+    pub(crate) async fn set_remote(&self, description: Description) -> Result<(), BridgeError> {
+        // Held to the end, so that no candidate slips in between description and backlog.
+        let mut early = self.early.lock().await;
+        self.stack
+            .set_remote_description(description.into_stack()?)
+            .await
+            .during("set the remote description")?;
+        for candidate in early.take().into_iter().flatten() {
+            if let Err(error) = self.stack.add_ice_candidate(candidate.into()).await {
+                tracing::debug!(%error, "passed over a candidate that came early");
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn add_candidate(&self, candidate: Candidate) -> Result<(), BridgeError> {
+        let mut early = self.early.lock().await;
+        if let Some(early) = early.as_mut() {
+            if early.len() >= MAX_EARLY_CANDIDATES {
+                return Err(BridgeError::TooManyCandidates(MAX_EARLY_CANDIDATES));
+            }
+            early.push(candidate);
+            return Ok(());
+        }
+        self.stack.add_ice_candidate(candidate.into()).await.during("add the candidate")
+    }
+
+    /// The addresses in use, once there are any.
+    pub(crate) async fn selected_path(&self) -> Result<Option<SelectedPath>, BridgeError> {
+        let Some(sctp) = self.stack.sctp().await else { return Ok(None) };
+        let pair = sctp
+            .transport()
+            .ice_transport()
+            .get_selected_candidate_pair()
+            .await
+            .during("read the selected path")?;
+        Ok(pair.map(|pair| SelectedPath {
+            local: path_end(pair.local()),
+            remote: path_end(pair.remote()),
+        }))
+    }
+
+    pub(crate) async fn send(&self, id: ChannelId, batch: Vec<u8>) -> Result<(), BridgeError> {
+        self.shared.channel(id)?.send(batch).await
+    }
+
+    pub(crate) async fn receive(&self, id: ChannelId) -> Result<Vec<u8>, BridgeError> {
+        let Received { batch, ended } = self.shared.channel(id)?.receive().await?;
+        if ended {
+            self.shared.channels().remove(&id);
+        }
+        Ok(batch)
+    }
+
+    pub(crate) async fn close_channel(&self, id: ChannelId) -> Result<(), BridgeError> {
+        self.shared.channel(id)?.close().await
+    }
+
+    /// Says goodbye to the other side and ends every wait on this connection.
+    pub(crate) async fn close(&self) {
+        *lock(&self.shared.sink) = None;
+        // The stack's channels hold the stack; letting go of them here breaks the circle.
+        self.shared.channels().clear();
+        if let Err(error) = self.stack.close().await {
+            tracing::debug!(%error, "connection did not close cleanly");
+        }
+    }
+}
+
+/// Builds the stack; without multicast DNS where the system has no multicast route.
+async fn build(
+    config: ConnectionConfig,
+    shared: Arc<Shared>,
+) -> Result<Arc<dyn PeerConnection>, BridgeError> {
+    let servers: Vec<RTCIceServer> = config.ice_servers.into_iter().map(Into::into).collect();
+    let attempt = async |settings: SettingEngine| {
+        let stack = PeerConnectionBuilder::new()
+            .with_configuration(
+                RTCConfigurationBuilder::default().with_ice_servers(servers.clone()).build(),
+            )
+            .with_setting_engine(settings)
+            .with_data_channel_send_buffer_limit(SEND_BUFFER)
+            .with_handler(Arc::clone(&shared) as Arc<dyn PeerConnectionEventHandler>)
+            .with_udp_addrs(addresses::bindable())
+            .build()
+            .await?;
+        Ok(Arc::new(stack) as Arc<dyn PeerConnection>)
+    };
+    // Browsers hide their addresses behind `.local` names, which multicast DNS resolves.
+    match attempt(SettingEngine::default()).await {
+        Ok(stack) => Ok(stack),
+        Err(error) => {
+            tracing::debug!(%error, "trying again without multicast dns");
+            let settings = SettingEngineBuilder::new()
+                .with_multicast_dns_mode(rtc::ice::mdns::MulticastDnsMode::Disabled)
+                .build();
+            attempt(settings).await.during("open the connection")
+        }
+    }
+}
+
+fn path_end(candidate: &RTCIceCandidate) -> PathEnd {
+    PathEnd {
+        address: candidate.address.clone(),
+        port: candidate.port,
+        protocol: candidate.protocol.to_string(),
+        kind: candidate.typ.to_string(),
+    }
+}
+
+/// What calls from the page and callbacks from the stack have in common.
+struct Shared {
+    /// Empty once the connection is closed: a closed connection has nothing to say.
+    sink: Mutex<Option<EventSink>>,
+    channels: Mutex<HashMap<ChannelId, Arc<Channel>>>,
+    channel_ids: Arc<AtomicU32>,
+    stack: OnceLock<Weak<dyn PeerConnection>>,
+}
+
+impl Shared {
+    fn channels(&self) -> MutexGuard<'_, HashMap<ChannelId, Arc<Channel>>> {
+        lock(&self.channels)
+    }
+
+    fn channel(&self, id: ChannelId) -> Result<Arc<Channel>, BridgeError> {
+        self.channels().get(&id).cloned().ok_or(BridgeError::UnknownChannel(id))
+    }
+
+    fn adopt(&self, stack: Arc<dyn DataChannel>) -> ChannelId {
+        let id = self.channel_ids.fetch_add(1, Ordering::Relaxed);
+        self.channels().insert(id, Arc::new(Channel::new(id, stack)));
+        id
+    }
+
+    fn emit(&self, event: ConnectionEvent) {
+        let sink = lock(&self.sink).clone();
+        if let Some(sink) = sink {
+            sink(event);
+        }
+    }
+
+    async fn announce(&self, stack: Arc<dyn DataChannel>) -> webrtc::error::Result<()> {
+        if self.channels().len() >= MAX_CHANNELS {
+            tracing::warn!(limit = MAX_CHANNELS, "refused a channel of the other side");
+            return stack.close().await;
+        }
+        let label = stack.label().await?;
+        let protocol = stack.protocol().await?;
+        let ordered = stack.ordered().await?;
+        let max_packet_life_time = stack.max_packet_life_time().await?;
+        let max_retransmits = stack.max_retransmits().await?;
+        let channel = self.adopt(stack);
+        self.emit(ConnectionEvent::Channel {
+            channel,
+            label,
+            protocol,
+            ordered,
+            max_packet_life_time,
+            max_retransmits,
+        });
+        Ok(())
+    }
+}
+
+/// The stack awaits these on the task that also keeps the connection alive: none may block.
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Shared {
+    async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
+        match event.candidate.to_json() {
+            Ok(candidate) => self.emit(ConnectionEvent::Candidate { candidate: candidate.into() }),
+            Err(error) => tracing::debug!(%error, "passed over a local candidate"),
+        }
+    }
+
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        let mut description = None;
+        if state == RTCIceGatheringState::Complete
+            && let Some(stack) = self.stack.get().and_then(Weak::upgrade)
+        {
+            description =
+                stack.local_description().await.and_then(|d| Description::from_stack(d).ok());
+        }
+        self.emit(ConnectionEvent::Gathering { state: state.to_string(), description });
+    }
+
+    async fn on_ice_connection_state_change(&self, state: RTCIceConnectionState) {
+        self.emit(ConnectionEvent::IceConnection { state: state.to_string() });
+    }
+
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        self.emit(ConnectionEvent::Connection { state: state.to_string() });
+    }
+
+    async fn on_data_channel(&self, stack: Arc<dyn DataChannel>) {
+        if let Err(error) = self.announce(stack).await {
+            tracing::debug!(%error, "passed over a channel of the other side");
+        }
+    }
+}
+
+/// Nothing panics while holding one of these locks, so what is inside is whole in any case.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
