@@ -5,8 +5,8 @@
 
 #![allow(clippy::print_stdout, reason = "a command-line tool speaks on standard output")]
 
-mod capture;
 mod card;
+mod measure;
 mod repo;
 mod shell;
 
@@ -25,10 +25,13 @@ struct Arguments {
 enum Command {
     /// Make virtual sound cards to play on by hand
     Card(card::Arguments),
+    /// Compare what two virtual cards heard
+    Measure(measure::Arguments),
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Card(arguments) => card::run(&arguments),
+        Command::Measure(arguments) => measure::run(&arguments),
     }
 }

@@ -1,0 +1,222 @@
+//! How far one sound lies behind another, window by window.
+//!
+//! Each window of the first is looked for in the second by normalised cross-correlation;
+//! then the peak is placed between the samples by following the slope of the correlation,
+//! which is known at every real lag from the cross-spectrum. A window in which the two do
+//! not clearly carry the same music is refused: better no figure than a made-up one.
+
+use std::sync::Arc;
+
+use realfft::num_complex::Complex;
+use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+
+use super::timeline::RATE;
+
+/// Length of a window. (samples of the time line: 0.5 s)
+const WINDOW: usize = 24_000;
+/// From one window to the next. (samples: 0.25 s)
+const HOP: usize = 12_000;
+/// Largest lag that is looked for, either way. (samples: 1 s)
+pub const REACH: usize = 48_000;
+/// Transform for the coarse search: holds a window and its reach on both sides.
+const COARSE: usize = 131_072;
+/// Transform for the fine search.
+const FINE: usize = 32_768;
+/// Two copies of one song correlate above 0.99; two songs stay below 0.5.
+const LIKENESS: f64 = 0.8;
+/// A second peak as high as this share of the first makes the lag ambiguous.
+const RIVAL: f64 = 0.99;
+/// Lags this close to the peak are the peak. (samples: 0.5 ms)
+const PEAK: usize = 24;
+/// Root mean square below which a window counts as silent. (-60 dBFS)
+const SILENT: f64 = 1e-3;
+
+/// What one window showed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Verdict {
+    /// The second sound lies this much behind the first. (seconds)
+    Lag(f64),
+    /// The two do not clearly carry the same music.
+    Refused,
+    /// Neither sounds.
+    Silent,
+}
+
+/// One window.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// Its middle. (seconds from the start of what is judged)
+    pub at: f64,
+    /// What it showed.
+    pub verdict: Verdict,
+}
+
+/// Compares two sounds with the same origin. The first and last [`REACH`] samples are not
+/// judged themselves: what fits the outermost windows may lie there.
+pub fn track(first: &[f32], second: &[f32]) -> Vec<Window> {
+    let tracker = Tracker::new();
+    let (first, second) = (emphasise(first), emphasise(second));
+    let end = first.len().min(second.len()).saturating_sub(REACH);
+    let starts = (0..).map(|number| REACH + number * HOP);
+    starts
+        .take_while(|start| start + WINDOW <= end)
+        .map(|start| Window {
+            at: (start - REACH + WINDOW / 2) as f64 / RATE,
+            verdict: tracker.judge(&first, &second, start),
+        })
+        .collect()
+}
+
+/// Flattens the spectrum of music somewhat: high notes tell time better than basses.
+fn emphasise(sound: &[f32]) -> Vec<f32> {
+    let mut before = 0.0;
+    let mut difference = |sample: &f32| {
+        let step = sample - 0.95 * before;
+        before = *sample;
+        step
+    };
+    sound.iter().map(&mut difference).collect()
+}
+
+struct Tracker {
+    coarse: Arc<dyn RealToComplex<f32>>,
+    coarse_back: Arc<dyn ComplexToReal<f32>>,
+    fine: Arc<dyn RealToComplex<f32>>,
+    taper: Vec<f32>,
+}
+
+impl Tracker {
+    fn new() -> Self {
+        let mut planner = RealFftPlanner::new();
+        let hann = |index: usize| {
+            let angle = 2.0 * std::f64::consts::PI * (index as f64 + 0.5) / WINDOW as f64;
+            (0.5 - 0.5 * angle.cos()) as f32
+        };
+        Self {
+            coarse: planner.plan_fft_forward(COARSE),
+            coarse_back: planner.plan_fft_inverse(COARSE),
+            fine: planner.plan_fft_forward(FINE),
+            taper: (0..WINDOW).map(hann).collect(),
+        }
+    }
+
+    fn judge(&self, first: &[f32], second: &[f32], start: usize) -> Verdict {
+        let window = &first[start..start + WINDOW];
+        let here = &second[start..start + WINDOW];
+        match (rms(window) < SILENT, rms(here) < SILENT) {
+            (true, true) => return Verdict::Silent,
+            (true, false) | (false, true) => return Verdict::Refused,
+            (false, false) => {}
+        }
+        let from = start.saturating_sub(REACH);
+        let to = (start + WINDOW + REACH).min(second.len());
+        let Some(offset) = self.find(window, &second[from..to]) else {
+            return Verdict::Refused;
+        };
+        let found = from + offset;
+        let fraction = self.refine(window, &second[found..found + WINDOW]);
+        Verdict::Lag((found as f64 - start as f64 + fraction) / RATE)
+    }
+
+    /// Where in `place` the window lies, to the whole sample.
+    fn find(&self, window: &[f32], place: &[f32]) -> Option<usize> {
+        let mut sought = padded(window, COARSE);
+        let mut searched = padded(place, COARSE);
+        let mut product = spectrum(&*self.coarse, &mut searched);
+        for (product, sought) in product.iter_mut().zip(spectrum(&*self.coarse, &mut sought)) {
+            *product *= sought.conj();
+        }
+        let mut correlation = searched;
+        self.coarse_back.process(&mut product, &mut correlation).expect("the lengths match");
+        let scale = rms(window) * WINDOW as f64 * COARSE as f64;
+        let energy = Energy::of(place);
+        let likeness: Vec<f64> = (0..=place.len() - WINDOW)
+            .map(|lag| match energy.rms(lag) {
+                level if level < SILENT => 0.0,
+                level => f64::from(correlation[lag]) / (scale * level),
+            })
+            .collect();
+        let (peak, best) = highest(likeness.iter().copied().enumerate())?;
+        let away =
+            likeness.iter().copied().enumerate().filter(|(lag, _)| lag.abs_diff(peak) > PEAK);
+        let rival = highest(away).map_or(0.0, |(_, rival)| rival);
+        (best >= LIKENESS && rival < RIVAL * best).then_some(peak)
+    }
+
+    /// How much further `second` lies behind `first`, less than a sample. (samples)
+    fn refine(&self, first: &[f32], second: &[f32]) -> f64 {
+        let tapered = |sound: &[f32]| {
+            let mut sound: Vec<f32> = sound.iter().zip(&self.taper).map(|(s, w)| s * w).collect();
+            sound.resize(FINE, 0.0);
+            spectrum(&*self.fine, &mut sound)
+        };
+        let cross: Vec<Complex<f64>> = tapered(first)
+            .iter()
+            .zip(tapered(second))
+            .map(|(first, second)| {
+                let product = first.conj() * second;
+                Complex::new(f64::from(product.re), f64::from(product.im))
+            })
+            .collect();
+        // The correlation at lag x is the sum of re(cross * e^(iwx)); its top is where the
+        // slope is zero. Newton's steps converge from anywhere within the peak.
+        let mut lag: f64 = 0.0;
+        for _ in 0..8 {
+            let (mut slope, mut bend) = (0.0, 0.0);
+            for (bin, value) in cross.iter().enumerate() {
+                let w = 2.0 * std::f64::consts::PI * bin as f64 / FINE as f64;
+                let turned = value * Complex::cis(w * lag);
+                slope -= w * turned.im;
+                bend -= w * w * turned.re;
+            }
+            if bend >= 0.0 {
+                break;
+            }
+            lag = (lag - slope / bend).clamp(-1.0, 1.0);
+        }
+        lag
+    }
+}
+
+/// Sums of squares, so that the level at any lag is one subtraction.
+struct Energy {
+    sums: Vec<f64>,
+}
+
+impl Energy {
+    fn of(sound: &[f32]) -> Self {
+        let mut sums = Vec::with_capacity(sound.len() + 1);
+        let mut sum = 0.0;
+        sums.push(sum);
+        for sample in sound {
+            sum += f64::from(*sample) * f64::from(*sample);
+            sums.push(sum);
+        }
+        Self { sums }
+    }
+
+    fn rms(&self, start: usize) -> f64 {
+        ((self.sums[start + WINDOW] - self.sums[start]).max(0.0) / WINDOW as f64).sqrt()
+    }
+}
+
+fn highest(values: impl Iterator<Item = (usize, f64)>) -> Option<(usize, f64)> {
+    values.max_by(|left, right| left.1.total_cmp(&right.1))
+}
+
+fn rms(sound: &[f32]) -> f64 {
+    let sum: f64 = sound.iter().map(|sample| f64::from(*sample) * f64::from(*sample)).sum();
+    (sum / sound.len() as f64).sqrt()
+}
+
+fn padded(sound: &[f32], length: usize) -> Vec<f32> {
+    let mut padded = sound.to_vec();
+    padded.resize(length, 0.0);
+    padded
+}
+
+fn spectrum(transform: &dyn RealToComplex<f32>, sound: &mut [f32]) -> Vec<Complex<f32>> {
+    let mut spectrum = transform.make_output_vec();
+    transform.process(sound, &mut spectrum).expect("the lengths match");
+    spectrum
+}
