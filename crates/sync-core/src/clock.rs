@@ -1,11 +1,17 @@
 //! What the swarm's clock says, as far as this device can know.
 //!
-//! A [`ClockSample`] is one exchange of time stamps with the swarm's time root. A filter
+//! A [`ClockSample`] is one exchange of time stamps with the swarm's time root. A [`ClockFilter`]
 //! turns many of them into a [`ClockEstimate`]: a straight line between this device's clock
 //! and the swarm's, with its own uncertainty. The estimate is the only thing in the program
 //! that converts between [`LocalTime`] and [`SwarmTime`].
 
+mod envelope;
+mod filter;
+mod kalman;
+
 use protocol::time::{LocalTime, Span, SwarmTime};
+
+pub use filter::{ClockFilter, SampleError};
 
 /// The four stamps of one time exchange (as in NTP, RFC 5905).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

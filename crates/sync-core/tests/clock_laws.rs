@@ -1,0 +1,231 @@
+//! What the clock filter promises, against clocks and paths whose truth is known.
+
+mod support;
+
+use protocol::time::{LocalTime, Span, SwarmTime};
+use support::{Crystal, Path, micros, percentile, seeded};
+use sync_core::clock::{ClockFilter, ClockSample, SampleError};
+
+const ROOT: Crystal = Crystal { origin: 0.0, ppm: 10.0, swing: -0.3 };
+
+#[test]
+fn on_a_wired_path_the_clock_is_known_to_ten_microseconds() {
+    let mut errors = settled_errors(Path::WIRED);
+    assert_at_most(&mut errors, [("p50", 0.5, 4.0), ("p99", 0.99, 10.0), ("max", 1.0, 15.0)]);
+}
+
+#[test]
+fn on_good_wifi_the_clock_is_known_to_fifty_microseconds() {
+    let mut errors = settled_errors(Path::GOOD_WIFI);
+    assert_at_most(&mut errors, [("p50", 0.5, 15.0), ("p99", 0.99, 50.0), ("max", 1.0, 120.0)]);
+}
+
+#[test]
+fn on_busy_wifi_the_clock_is_known_to_half_a_millisecond() {
+    let mut errors = settled_errors(Path::BUSY_WIFI);
+    assert_at_most(&mut errors, [("p50", 0.5, 60.0), ("p99", 0.99, 400.0), ("max", 1.0, 1500.0)]);
+}
+
+#[test]
+fn over_a_distant_relay_the_clock_is_known_to_a_tenth_of_a_millisecond() {
+    let mut errors = settled_errors(Path::WAN);
+    assert_at_most(&mut errors, [("p50", 0.5, 25.0), ("p99", 0.99, 100.0), ("max", 1.0, 300.0)]);
+}
+
+#[test]
+fn the_start_burst_alone_gives_a_clock_that_music_can_start_by() {
+    for (path, bound) in [(Path::WIRED, 60.0), (Path::GOOD_WIFI, 250.0), (Path::WAN, 600.0)] {
+        for seed in 0..200 {
+            let mut run = Run::new(path, seed);
+            while run.pings < 21 {
+                run.step();
+            }
+            let error = run.error().expect("an estimate after the burst").abs();
+            assert!(error < bound, "{error} µs after the burst, seed {seed}, {path:?}");
+        }
+    }
+}
+
+#[test]
+fn uneven_ways_shift_the_clock_by_half_their_difference_and_no_more() {
+    let path = Path { floor: [21e-3, 1e-3], ..Path::WIRED };
+    for seed in 0..20 {
+        let mut run = Run::new(path, seed);
+        run.until(60.0);
+        let error = run.error().expect("an estimate").abs();
+        assert!((9_900.0..10_100.0).contains(&error), "{error} µs, seed {seed}");
+    }
+}
+
+#[test]
+fn a_lost_path_leaves_a_clock_that_says_how_far_it_may_be_off() {
+    for seed in 0..100 {
+        let mut run = Run::new(Path::WIRED, seed);
+        run.until(60.0);
+        let estimate = run.filter.estimate().expect("an estimate");
+        let away = run.at + 60.0;
+        let now = run.device.local(away);
+        let error = micros(estimate.to_swarm(now) - ROOT.swarm(away)).abs();
+        let doubt = micros(estimate.uncertainty(now));
+        assert!(error < 100.0, "{error} µs after a minute alone, seed {seed}");
+        assert!(error < 3.0 * doubt, "{error} µs off, {doubt} µs admitted, seed {seed}");
+    }
+}
+
+#[test]
+fn a_settled_clock_moves_in_steps_too_small_to_hear() {
+    for seed in 0..50 {
+        let mut run = Run::new(Path::GOOD_WIFI, seed);
+        run.until(60.0);
+        let mut before = run.filter.estimate().expect("an estimate");
+        while run.at < 120.0 {
+            run.step();
+            let now = run.device.local(run.at);
+            let after = run.filter.estimate().expect("an estimate");
+            let moved = micros(after.to_swarm(now) - before.to_swarm(now)).abs();
+            assert!(moved < 50.0, "moved by {moved} µs at once, seed {seed}");
+            before = after;
+        }
+    }
+}
+
+#[test]
+fn a_skew_known_from_before_spares_the_first_seconds() {
+    let errors = |remembered: bool| {
+        let mut errors: Vec<f64> = (0..200)
+            .map(|seed| {
+                let mut run = Run::new(Path::GOOD_WIFI, seed);
+                if remembered {
+                    run.filter = ClockFilter::with_skew_ppm(ROOT.ppm - run.device.ppm);
+                }
+                run.until(5.0);
+                run.error().expect("an estimate").abs()
+            })
+            .collect();
+        percentile(&mut errors, 0.95)
+    };
+    let (fresh, remembered) = (errors(false), errors(true));
+    assert!(remembered < 0.7 * fresh, "{remembered} µs with, {fresh} µs without");
+}
+
+#[test]
+fn a_clock_that_was_stepped_is_found_again_within_a_second() {
+    let mut run = Run::new(Path::WIRED, 7);
+    run.until(60.0);
+    run.device.origin += 2.0;
+    run.until(63.0);
+    let error = run.error().expect("an estimate").abs();
+    assert!(error < 100.0, "{error} µs after the step");
+}
+
+#[test]
+fn a_clock_that_begins_to_slew_is_followed() {
+    let mut run = Run::new(Path::WIRED, 3);
+    run.until(60.0);
+    // The origin moves too, so that the clock bends and does not jump.
+    run.device.ppm += 100.0;
+    run.device.origin -= 100e-6 * run.at;
+    let mut worst: f64 = 0.0;
+    while run.at < 80.0 {
+        run.step();
+        worst = worst.max(run.error().expect("an estimate").abs());
+    }
+    let error = run.error().expect("an estimate").abs();
+    eprintln!("{worst}");
+    assert!(worst < 500.0, "{worst} µs within the slew");
+    assert!(error < 20.0, "{error} µs twenty seconds into the slew");
+}
+
+#[test]
+fn an_exchange_that_can_not_be_is_refused_and_changes_nothing() {
+    let mut run = Run::new(Path::WIRED, 1);
+    run.until(5.0);
+    let before = run.filter.estimate();
+    let good = ClockSample {
+        t0: run.device.local(6.0),
+        t1: ROOT.swarm(6.0001),
+        t2: ROOT.swarm(6.0001),
+        t3: run.device.local(6.0002),
+    };
+    let early = ClockSample { t3: good.t0 - Span::from_millis(1), ..good };
+    let slow = ClockSample { t3: good.t0 + Span::from_millis(1_001), ..good };
+    let backward = ClockSample { t2: good.t1 - Span::from_millis(1), ..good };
+    let impatient = ClockSample { t2: good.t1 + Span::from_secs(1), ..good };
+    for bad in [early, backward, impatient] {
+        assert!(matches!(run.filter.add(bad), Err(SampleError::NotCausal(_))), "{bad:?}");
+    }
+    assert!(matches!(run.filter.add(slow), Err(SampleError::TooSlow(_))));
+    let far = ClockSample {
+        t0: LocalTime::from_nanos(i64::MIN),
+        t1: SwarmTime::from_nanos(i64::MAX),
+        t2: SwarmTime::from_nanos(i64::MIN),
+        t3: LocalTime::from_nanos(i64::MAX),
+    };
+    assert!(run.filter.add(far).is_err());
+    assert_eq!(run.filter.estimate(), before);
+}
+
+/// One device pinging one root: a burst, then 5 Hz for ten seconds, then 2 Hz.
+struct Run {
+    filter: ClockFilter,
+    device: Crystal,
+    path: Path,
+    rng: rand_chacha::ChaCha8Rng,
+    at: f64,
+    pings: u32,
+}
+
+impl Run {
+    fn new(path: Path, seed: u64) -> Self {
+        let ppm = [-80.0, -20.0, 15.0, 60.0][seed as usize % 4];
+        let device = Crystal { origin: 50.0 + seed as f64, ppm, swing: 0.6 };
+        Self { filter: ClockFilter::new(), device, path, rng: seeded(seed), at: 0.0, pings: 0 }
+    }
+
+    fn step(&mut self) {
+        let (sample, returned) = self.path.exchange(self.at, [&self.device, &ROOT], &mut self.rng);
+        // A long wait on a bad path may exceed what is believed.
+        let _ = self.filter.add(sample);
+        self.pings += 1;
+        let gap = match self.pings {
+            ..20 => 0.012,
+            _ if self.filter.estimate().is_none() => 0.012,
+            _ if self.at < 10.0 => 0.2,
+            _ => 0.5,
+        };
+        self.at = (self.at + gap).max(returned);
+    }
+
+    fn until(&mut self, end: f64) {
+        while self.at < end {
+            self.step();
+        }
+    }
+
+    /// How much later than the root's clock the estimate reads. (µs)
+    fn error(&self) -> Option<f64> {
+        let now = self.device.local(self.at);
+        Some(micros(self.filter.estimate()?.to_swarm(now) - ROOT.swarm(self.at)))
+    }
+}
+
+/// Absolute errors of forty runs from the first to the seventh minute. (µs)
+fn settled_errors(path: Path) -> Vec<f64> {
+    let mut errors = Vec::new();
+    for seed in 0..40 {
+        let mut run = Run::new(path, seed);
+        run.until(60.0);
+        while run.at < 420.0 {
+            run.step();
+            errors.push(run.error().expect("an estimate").abs());
+        }
+    }
+    errors
+}
+
+fn assert_at_most(errors: &mut [f64], bounds: [(&str, f64, f64); 3]) {
+    for (name, share, bound) in bounds {
+        let found = percentile(errors, share);
+        assert!(found < bound, "{name} is {found} µs, above {bound} µs");
+    }
+}
