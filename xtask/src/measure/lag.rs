@@ -24,8 +24,16 @@ const COARSE: usize = 131_072;
 const FINE: usize = 32_768;
 /// Two copies of one song correlate above 0.99; two songs stay below 0.5.
 const LIKENESS: f64 = 0.8;
-/// A second peak as high as this share of the first makes the lag ambiguous.
-const RIVAL: f64 = 0.99;
+/// Peaks of this share of the highest are looked at closely: half a sample between two
+/// samples of the correlation costs no more.
+const NEAR: f64 = 0.85;
+/// So many of them; music that fits at more places is refused all the same.
+const CANDIDATES: usize = 4;
+/// Every other place must leave this many times as much of the window unexplained as the
+/// best one does, so that noise cannot have turned the order round ...
+const CLEARLY: f64 = 4.0;
+/// ... and at least this much, the numerical error of the comparison.
+const MARGIN: f64 = 2e-4;
 /// Lags this close to the peak are the peak. (samples: 0.5 ms)
 const PEAK: usize = 24;
 /// Root mean square below which a window counts as silent. (-60 dBFS)
@@ -110,16 +118,30 @@ impl Tracker {
         }
         let from = start.saturating_sub(REACH);
         let to = (start + WINDOW + REACH).min(second.len());
-        let Some(offset) = self.find(window, &second[from..to]) else {
+        let mut fits: Vec<Fit> = self
+            .places(window, &second[from..to])
+            .into_iter()
+            .map(|offset| {
+                let found = from + offset;
+                let fit = self.refine(window, &second[found..found + WINDOW]);
+                Fit { lag: found as f64 - start as f64 + fit.lag, likeness: fit.likeness }
+            })
+            .collect();
+        fits.sort_by(|left, right| right.likeness.total_cmp(&left.likeness));
+        let Some((best, rivals)) = fits.split_first() else {
             return Verdict::Refused;
         };
-        let found = from + offset;
-        let fraction = self.refine(window, &second[found..found + WINDOW]);
-        Verdict::Lag((found as f64 - start as f64 + fraction) / RATE)
+        let limit = CLEARLY * (1.0 - best.likeness) + MARGIN;
+        let clear = rivals.first().is_none_or(|rival| 1.0 - rival.likeness > limit);
+        if clear && best.likeness >= LIKENESS {
+            Verdict::Lag(best.lag / RATE)
+        } else {
+            Verdict::Refused
+        }
     }
 
-    /// Where in `place` the window lies, to the whole sample.
-    fn find(&self, window: &[f32], place: &[f32]) -> Option<usize> {
+    /// Where in `place` the window may lie, to the whole sample, likeliest first.
+    fn places(&self, window: &[f32], place: &[f32]) -> Vec<usize> {
         let mut sought = padded(window, COARSE);
         let mut searched = padded(place, COARSE);
         let mut product = spectrum(&*self.coarse, &mut searched);
@@ -130,29 +152,38 @@ impl Tracker {
         self.coarse_back.process(&mut product, &mut correlation).expect("the lengths match");
         let scale = rms(window) * WINDOW as f64 * COARSE as f64;
         let energy = Energy::of(place);
-        let likeness: Vec<f64> = (0..=place.len() - WINDOW)
+        let mut likeness: Vec<f64> = (0..=place.len() - WINDOW)
             .map(|lag| match energy.rms(lag) {
                 level if level < SILENT => 0.0,
                 level => f64::from(correlation[lag]) / (scale * level),
             })
             .collect();
-        let (peak, best) = highest(likeness.iter().copied().enumerate())?;
-        let away =
-            likeness.iter().copied().enumerate().filter(|(lag, _)| lag.abs_diff(peak) > PEAK);
-        let rival = highest(away).map_or(0.0, |(_, rival)| rival);
-        (best >= LIKENESS && rival < RIVAL * best).then_some(peak)
+        let mut places = Vec::new();
+        let mut floor = LIKENESS * NEAR;
+        while places.len() < CANDIDATES {
+            let highest = likeness.iter().copied().enumerate().max_by(|l, r| l.1.total_cmp(&r.1));
+            let Some((peak, height)) = highest.filter(|(_, height)| *height >= floor) else {
+                break;
+            };
+            floor = floor.max(height * NEAR);
+            places.push(peak);
+            let end = (peak + PEAK + 1).min(likeness.len());
+            likeness[peak.saturating_sub(PEAK)..end].fill(0.0);
+        }
+        places
     }
 
-    /// How much further `second` lies behind `first`, less than a sample. (samples)
-    fn refine(&self, first: &[f32], second: &[f32]) -> f64 {
+    /// How much further `second` lies behind `first`, up to a sample.
+    fn refine(&self, first: &[f32], second: &[f32]) -> Fit {
         let tapered = |sound: &[f32]| {
             let mut sound: Vec<f32> = sound.iter().zip(&self.taper).map(|(s, w)| s * w).collect();
             sound.resize(FINE, 0.0);
             spectrum(&*self.fine, &mut sound)
         };
-        let cross: Vec<Complex<f64>> = tapered(first)
+        let (first, second) = (tapered(first), tapered(second));
+        let cross: Vec<Complex<f64>> = first
             .iter()
-            .zip(tapered(second))
+            .zip(&second)
             .map(|(first, second)| {
                 let product = first.conj() * second;
                 Complex::new(f64::from(product.re), f64::from(product.im))
@@ -174,8 +205,22 @@ impl Tracker {
             }
             lag = (lag - slope / bend).clamp(-1.0, 1.0);
         }
-        lag
+        let turned = |(bin, value): (usize, &Complex<f64>)| {
+            (value * Complex::cis(2.0 * std::f64::consts::PI * bin as f64 / FINE as f64 * lag)).re
+        };
+        let common: f64 = cross.iter().enumerate().map(turned).sum();
+        let level =
+            |sound: &[Complex<f32>]| sound.iter().map(|v| f64::from(v.norm_sqr())).sum::<f64>();
+        Fit { lag, likeness: common / (level(&first) * level(&second)).sqrt().max(1e-12) }
     }
+}
+
+/// How a window fits at one place.
+struct Fit {
+    /// (samples)
+    lag: f64,
+    /// Normalised correlation: 1 for a copy.
+    likeness: f64,
 }
 
 /// Sums of squares, so that the level at any lag is one subtraction.
@@ -198,10 +243,6 @@ impl Energy {
     fn rms(&self, start: usize) -> f64 {
         ((self.sums[start + WINDOW] - self.sums[start]).max(0.0) / WINDOW as f64).sqrt()
     }
-}
-
-fn highest(values: impl Iterator<Item = (usize, f64)>) -> Option<(usize, f64)> {
-    values.max_by(|left, right| left.1.total_cmp(&right.1))
 }
 
 fn rms(sound: &[f32]) -> f64 {
