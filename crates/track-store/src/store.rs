@@ -1,0 +1,401 @@
+//! The store as its users see it, and the shelf on which its tracks stand.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use protocol::ids::{FileId, InfoHash};
+use protocol::limits::MAX_FILES_PER_SWARM;
+use protocol::message::FileAnnouncement;
+
+use crate::entry::{Ended, Entry, Place, State};
+use crate::error::{AddError, GoneReason, StoreError};
+use crate::folder::Folder;
+use crate::reader::PieceReader;
+use crate::tags;
+use crate::track::{Artwork, Origin, Progress, StoreChange, Track, Written};
+
+/// Announcements remembered while their torrents are unknown: two swarms full of files.
+/// Beyond that the oldest is forgotten.
+const MOST_WAITING: usize = 2 * MAX_FILES_PER_SWARM;
+
+/// Torrents remembered because they lied. Beyond that the oldest may be tried again.
+const MOST_REFUSED: usize = 1_000;
+
+/// Told about every [`StoreChange`], on the thread that caused it, with no lock held.
+pub type OnChange = Arc<dyn Fn(StoreChange) + Send + Sync>;
+
+/// Every track of this device: files of the user shared in place, and files fetched from
+/// other members.
+///
+/// A cheap handle; clones share one store. Every call may block on the disk, none on another
+/// caller's hashing or reading of a different track.
+#[derive(Clone)]
+pub struct TrackStore {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) folder: Folder,
+    pub(crate) on_change: OnChange,
+    pub(crate) next_reader: AtomicU64,
+    shelf: Mutex<Shelf>,
+}
+
+#[derive(Default)]
+struct Shelf {
+    tracks: BTreeMap<FileId, Arc<Entry>>,
+    by_torrent: BTreeMap<InfoHash, FileId>,
+    /// Files announced whose torrents are unknown, oldest first.
+    waiting: VecDeque<FileId>,
+    /// Announcements that did not tell the truth about their content, oldest first.
+    refused: VecDeque<(FileId, InfoHash)>,
+}
+
+impl TrackStore {
+    /// Opens the store in a folder of its own, made if it does not exist, and finds again
+    /// what it held before.
+    ///
+    /// Pieces of unfinished files are hashed again, so what is held is really there. Files of
+    /// the user that were moved or changed meanwhile are reported as [`StoreChange::Gone`],
+    /// before this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::InUse`] if another process has it open; [`StoreError::DiskFull`] or
+    /// [`StoreError::Io`] if the folder cannot be used.
+    pub fn open(dir: &Path, on_change: OnChange) -> Result<Self, StoreError> {
+        let inner = Arc::new(Inner {
+            folder: Folder::open(dir)?,
+            on_change,
+            next_reader: AtomicU64::new(0),
+            shelf: Mutex::default(),
+        });
+        inner.restore()?;
+        Ok(Self { inner })
+    }
+
+    /// Reads a file of the user once, and shares it in place from then on.
+    ///
+    /// `progress` is called on this thread, after each piece. A file with the same content as
+    /// a track that is held whole changes nothing and returns that track; one that was being
+    /// fetched is complete at once.
+    ///
+    /// # Errors
+    ///
+    /// [`AddError`] says why the file is not shared.
+    pub fn add_file(
+        &self,
+        path: &Path,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Track, AddError> {
+        self.inner.add_file(path, progress)
+    }
+
+    /// Prepares to fetch a file that a member announced. Nothing is written before the
+    /// torrent's description arrives.
+    ///
+    /// Repeating it changes nothing. At most 200 files wait for their description; beyond
+    /// that the one announced first is forgotten.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::OtherTorrent`] if the file or the torrent is already held under another
+    /// name; [`StoreError::Refused`] if this very announcement turned out to be untrue.
+    pub fn expect(&self, announcement: &FileAnnouncement) -> Result<(), StoreError> {
+        self.inner.expect(announcement)
+    }
+
+    /// The torrent file, if it is known: an info dictionary and nothing around it.
+    pub fn metainfo(&self, info_hash: &InfoHash) -> Option<Vec<u8>> {
+        let entry = self.inner.by_torrent(info_hash).ok()?;
+        let torrent = entry.state().torrent(info_hash).ok()?;
+        Some(torrent.metainfo().to_vec())
+    }
+
+    /// Takes the description of an expected torrent: a torrent file or a bare info dictionary.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Metainfo`] if it is not what was announced; [`StoreError::UnknownTorrent`]
+    /// if nothing was; [`StoreError::DiskFull`] or [`StoreError::Io`] if it cannot be kept.
+    pub fn put_metainfo(&self, info_hash: &InfoHash, bytes: &[u8]) -> Result<(), StoreError> {
+        self.inner.put_metainfo(info_hash, bytes)
+    }
+
+    /// Checks a piece against its hash and writes it to disk.
+    ///
+    /// The call that brings the last piece also reads the whole file back and compares it
+    /// with its id.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::PieceCorrupt`], [`StoreError::PieceIndex`] or [`StoreError::PieceLength`]
+    /// if it is not that piece; [`StoreError::DiskFull`] or [`StoreError::Io`] if it cannot be
+    /// written, which leaves it missing; [`StoreError::Refused`] if the file is whole and not
+    /// what was announced; [`StoreError::UnknownTorrent`] or [`StoreError::NoMetainfo`].
+    pub fn write_piece(
+        &self,
+        info_hash: &InfoHash,
+        index: u32,
+        bytes: &[u8],
+    ) -> Result<Written, StoreError> {
+        self.inner.write_piece(info_hash, index, bytes)
+    }
+
+    /// Reads part of a piece that is held.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotHeld`], also when the bytes on disk turn out to be damaged;
+    /// [`StoreError::Gone`] when the user's file was moved or changed;
+    /// [`StoreError::PieceIndex`] or [`StoreError::PieceRange`] if there is no such part.
+    pub fn read_piece(
+        &self,
+        info_hash: &InfoHash,
+        index: u32,
+        offset: u32,
+        length: u32,
+    ) -> Result<Vec<u8>, StoreError> {
+        self.inner.read_piece(info_hash, index, offset, length)
+    }
+
+    /// Which pieces are held: a BitTorrent bitfield, first piece in the highest bit. `None` while
+    /// the torrent's description is unknown.
+    pub fn held_pieces(&self, info_hash: &InfoHash) -> Option<Vec<u8>> {
+        let entry = self.inner.by_torrent(info_hash).ok()?;
+        let state = entry.state();
+        state.torrent(info_hash).ok()?;
+        Some(state.held.to_bytes())
+    }
+
+    /// One track.
+    pub fn track(&self, file_id: &FileId) -> Option<Track> {
+        Some(self.inner.by_file(file_id).ok()?.state().track())
+    }
+
+    /// Every track, by file id. Expected ones are among them, with nothing held.
+    pub fn tracks(&self) -> Vec<Track> {
+        self.inner.entries().iter().map(|entry| entry.state().track()).collect()
+    }
+
+    /// How many files of the user are shared, for whoever limits them.
+    pub fn mine_count(&self) -> usize {
+        self.tracks().iter().filter(|track| matches!(track.origin, Origin::Mine { .. })).count()
+    }
+
+    /// Opens a track for playing, whether or not its pieces have come yet.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::UnknownFile`]; [`StoreError::Gone`] if the user's file was moved or changed.
+    pub fn reader(&self, file_id: &FileId) -> Result<PieceReader, StoreError> {
+        PieceReader::open(Arc::clone(&self.inner), self.inner.by_file(file_id)?)
+    }
+
+    /// Missing pieces that are wanted before others: ranges of first and last, most urgent
+    /// first. What a reader waits for leads, then what lies ahead of readers, then what is
+    /// needed before playing can begin.
+    pub fn urgent(&self, info_hash: &InfoHash) -> Vec<[u32; 2]> {
+        let Ok(entry) = self.inner.by_torrent(info_hash) else { return Vec::new() };
+        let state = entry.state();
+        if state.torrent(info_hash).is_ok() { state.urgent() } else { Vec::new() }
+    }
+
+    /// The picture in a track's tags. Fetched tracks have it once they are complete.
+    pub fn artwork(&self, file_id: &FileId) -> Option<Artwork> {
+        let entry = self.inner.by_file(file_id).ok()?;
+        let has_artwork = entry.state().has_artwork;
+        let bytes =
+            has_artwork.then(|| std::fs::read(self.inner.folder.artwork(file_id)).ok())??;
+        tags::artwork(bytes)
+    }
+
+    /// Looks after the user's files: those moved, deleted or changed since they were shared
+    /// are reported as [`StoreChange::Gone`]. Costs one look at the file system a file.
+    pub fn check_files(&self) {
+        self.inner.check_files();
+    }
+
+    /// Forgets a track. Fetched bytes are deleted, a file of the user is left as it is.
+    /// Readers of the track fail from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::UnknownFile`].
+    pub fn remove(&self, file_id: &FileId) -> Result<(), StoreError> {
+        self.inner.remove(file_id)
+    }
+}
+
+impl Inner {
+    pub(crate) fn notify(&self, change: StoreChange) {
+        (self.on_change)(change);
+    }
+
+    pub(crate) fn by_file(&self, file_id: &FileId) -> Result<Arc<Entry>, StoreError> {
+        let entry = self.shelf().tracks.get(file_id).cloned();
+        entry.ok_or_else(|| StoreError::UnknownFile(file_id.clone()))
+    }
+
+    pub(crate) fn by_torrent(&self, info_hash: &InfoHash) -> Result<Arc<Entry>, StoreError> {
+        let shelf = self.shelf();
+        let entry = shelf.by_torrent.get(info_hash).and_then(|file_id| shelf.tracks.get(file_id));
+        entry.cloned().ok_or_else(|| StoreError::UnknownTorrent(info_hash.clone()))
+    }
+
+    pub(crate) fn entries(&self) -> Vec<Arc<Entry>> {
+        self.shelf().tracks.values().cloned().collect()
+    }
+
+    /// Puts a track on the shelf, unless its file is there already: then that one is returned.
+    pub(crate) fn shelve(&self, state: State) -> Result<(), Arc<Entry>> {
+        let info_hash = state.announcement.info_hash.clone();
+        let mut shelf = self.shelf();
+        if let Some(present) = shelf.tracks.get(&state.announcement.file_id) {
+            return Err(Arc::clone(present));
+        }
+        let entry = Entry::new(state);
+        shelf.by_torrent.insert(info_hash, entry.file_id.clone());
+        shelf.tracks.insert(entry.file_id.clone(), entry);
+        Ok(())
+    }
+
+    /// Lets a track on the shelf be found under another torrent.
+    pub(crate) fn rename_torrent(&self, entry: &Entry, from: &InfoHash, to: &InfoHash) {
+        let mut shelf = self.shelf();
+        if shelf.by_torrent.get(from) == Some(&entry.file_id) {
+            shelf.by_torrent.remove(from);
+        }
+        shelf.by_torrent.insert(to.clone(), entry.file_id.clone());
+    }
+
+    /// Notes that a track's torrent is known, so that it does not have to make room.
+    pub(crate) fn stop_waiting(&self, file_id: &FileId) {
+        self.shelf().waiting.retain(|waiting| waiting != file_id);
+    }
+
+    /// Takes a track off the shelf and ends it; false if that happened before.
+    pub(crate) fn end(&self, entry: &Arc<Entry>, why: Ended) -> bool {
+        let mut shelf = self.shelf();
+        if shelf.tracks.get(&entry.file_id).is_some_and(|found| Arc::ptr_eq(found, entry)) {
+            shelf.tracks.remove(&entry.file_id);
+            shelf.by_torrent.retain(|_, file_id| *file_id != entry.file_id);
+            shelf.waiting.retain(|file_id| *file_id != entry.file_id);
+        }
+        drop(shelf);
+        entry.end(why)
+    }
+
+    /// Remembers that a torrent does not hold the file it was announced as.
+    pub(crate) fn refuse(&self, file_id: &FileId, info_hash: &InfoHash) {
+        let mut shelf = self.shelf();
+        if shelf.refused.len() == MOST_REFUSED {
+            shelf.refused.pop_front();
+        }
+        shelf.refused.push_back((file_id.clone(), info_hash.clone()));
+    }
+
+    fn expect(&self, announcement: &FileAnnouncement) -> Result<(), StoreError> {
+        let FileAnnouncement { file_id, info_hash, .. } = announcement;
+        let other = || StoreError::OtherTorrent(file_id.clone());
+        let mut shelf = self.shelf();
+        if shelf.refused.iter().any(|(file, torrent)| file == file_id && torrent == info_hash) {
+            return Err(StoreError::Refused(info_hash.clone()));
+        }
+        match shelf.by_torrent.get(info_hash) {
+            Some(present) if present == file_id => return Ok(()),
+            Some(_) => return Err(other()),
+            None => {}
+        }
+        if let Some(present) = shelf.tracks.get(file_id).cloned() {
+            drop(shelf);
+            return self.announce_again(&present, announcement);
+        }
+        let entry = Entry::new(State::announced(announcement.clone()));
+        shelf.by_torrent.insert(info_hash.clone(), file_id.clone());
+        shelf.tracks.insert(file_id.clone(), entry);
+        shelf.waiting.push_back(file_id.clone());
+        let oldest =
+            if shelf.waiting.len() > MOST_WAITING { shelf.waiting.pop_front() } else { None };
+        let oldest = oldest.and_then(|file_id| shelf.tracks.get(&file_id).cloned());
+        drop(shelf);
+        if let Some(oldest) = oldest {
+            self.end(&oldest, Ended::Removed);
+        }
+        Ok(())
+    }
+
+    /// A file announced under another torrent: fine as long as nothing of the first is known.
+    fn announce_again(
+        &self,
+        entry: &Entry,
+        announcement: &FileAnnouncement,
+    ) -> Result<(), StoreError> {
+        let _disk = entry.disk();
+        let mut state = entry.state();
+        if state.torrent.is_some() {
+            return Err(StoreError::OtherTorrent(entry.file_id.clone()));
+        }
+        let from = std::mem::replace(&mut state.announcement, announcement.clone()).info_hash;
+        drop(state);
+        self.rename_torrent(entry, &from, &announcement.info_hash);
+        Ok(())
+    }
+
+    fn remove(&self, file_id: &FileId) -> Result<(), StoreError> {
+        let Ok(entry) = self.by_file(file_id) else {
+            // A shared file that is missing at present has left its record only.
+            let was_known = self.folder.forget_track(file_id);
+            return was_known.then_some(()).ok_or_else(|| StoreError::UnknownFile(file_id.clone()));
+        };
+        let _disk = entry.disk();
+        self.end(&entry, Ended::Removed);
+        self.delete(&entry);
+        Ok(())
+    }
+
+    /// Deletes what the store's folder holds of a track. The caller has its disk lock.
+    pub(crate) fn delete(&self, entry: &Entry) {
+        let state = entry.state();
+        let place = state.place.clone();
+        let info_hash = state.announcement.info_hash.clone();
+        drop(state);
+        self.folder.forget_track(&entry.file_id);
+        if matches!(place, Place::Pieces) {
+            self.folder.forget_pieces(&info_hash);
+        }
+    }
+
+    /// Stops sharing a file of the user that is not what it was.
+    pub(crate) fn lose_mine(&self, entry: &Arc<Entry>, reason: GoneReason) {
+        if !self.end(entry, Ended::Gone(reason)) {
+            return;
+        }
+        // A missing file may come back with the drive it lies on; a changed one does not.
+        if reason == GoneReason::Changed {
+            let _disk = entry.disk();
+            self.folder.forget_track(&entry.file_id);
+        }
+        self.notify(StoreChange::Gone { file_id: entry.file_id.clone(), reason });
+    }
+
+    /// Ends every torrent but `keep` on the disk, and tracks that are no more.
+    pub(crate) fn sweep(&self, missing: &BTreeSet<FileId>) {
+        let mut tracks: Vec<FileId> = missing.iter().cloned().collect();
+        let mut torrents = Vec::new();
+        for entry in self.entries() {
+            let state = entry.state();
+            if matches!(state.place, Place::Pieces) {
+                torrents.push(state.announcement.info_hash.clone());
+            }
+            tracks.push(entry.file_id.clone());
+        }
+        self.folder.sweep_orphans(&tracks, &torrents);
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().expect("no code panics while it holds the shelf")
+    }
+}
