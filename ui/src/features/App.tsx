@@ -1,0 +1,23 @@
+/** The window: nothing yet, the way in, or the room. */
+import type { Party } from '../state/party'
+import { PartyContext } from '../state/party'
+import { en } from '../i18n/en'
+import { Join } from './join/Join'
+import { LiveNews } from './log/LiveNews'
+import { Room } from './room/Room'
+
+export function App({ party }: { readonly party: Party }) {
+  const view = party.view.value
+  return (
+    <PartyContext.Provider value={party}>
+      {view === null ? (
+        <output class="visually-hidden">{en.starting}</output>
+      ) : (
+        <>
+          {view.swarm ? <Room /> : <Join />}
+          <LiveNews />
+        </>
+      )}
+    </PartyContext.Provider>
+  )
+}

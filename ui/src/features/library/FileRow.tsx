@@ -1,0 +1,109 @@
+/** One song: what it is, who can play it, and what a person may do with it. */
+import { Button } from '../../elements/Button'
+import { Icon } from '../../elements/Icon'
+import { en, notices, readyText, shareText } from '../../i18n/en'
+import { byteRate, byteSize, clockTime } from '../../i18n/format'
+import type { FileView } from '../../protocol/generated/FileView'
+import { percentOf, sharesOf, titleOf } from '../../state/files'
+import type { Share } from '../../state/files'
+import { nameById } from '../../state/members'
+import { useParty, useView } from '../../state/party'
+import { Cover } from './Cover'
+import styles from './FileRow.module.css'
+
+export function FileRow({ file }: { readonly file: FileView }) {
+  const party = useParty()
+  const { swarm, selection, playback, me } = useView()
+  const members = swarm?.members ?? []
+  const shares = sharesOf(file, members)
+  const ready = shares.filter((share) => share.state === 'whole' || share.state === 'playable').length
+  const title = titleOf(file)
+  const selected = selection === file.fileId
+  const onAir = playback.onAir?.fileId === file.fileId && playback.state !== 'ended'
+  const owner = file.mine ? en.files.fromYou : file.owners[0] ? en.files.by(nameById(members, file.owners[0])) : null
+  const facts = [
+    file.media.durationMs === null ? null : clockTime(file.media.durationMs),
+    byteSize(file.size),
+    owner,
+  ]
+  const about = (
+    <>
+      <Cover fileId={file.fileId} artwork={file.artwork} />
+      <span class={styles['text']}>
+        <span class={styles['title']}>{title}</span>
+        {file.media.artist && <span class={styles['artist']}>{file.media.artist}</span>}
+        <span class={styles['soft']}>{facts.filter(Boolean).join(' · ')}</span>
+      </span>
+    </>
+  )
+  return (
+    <li class={`${styles['row']} ${selected ? styles['selected'] : ''}`}>
+      {swarm?.isDirector ? (
+        <button
+          type="button"
+          class={styles['choose']}
+          aria-pressed={selected}
+          aria-label={en.files.select(title)}
+          onClick={() => party.ask({ type: 'selectFile', fileId: file.fileId })}
+        >
+          {about}
+        </button>
+      ) : (
+        <div class={styles['choose']}>{about}</div>
+      )}
+      {(selected || onAir) && <span class={styles['badge']}>{onAir ? en.files.onAir : en.files.selected}</span>}
+
+      {file.fault && (
+        <p class={styles['fault']}>
+          {notices[file.fault.code]} {file.fault.detail && <span class={styles['soft']}>{file.fault.detail}</span>}
+        </p>
+      )}
+
+      <details class={styles['who']}>
+        <summary aria-label={`${readyText(ready, members.length)}. ${en.files.whoHas(title)}`}>
+          <Bars shares={shares} />
+          <span>{readyText(ready, members.length)}</span>
+          <Icon name="chevron" />
+        </summary>
+        <ul>
+          {shares.map((share) => (
+            <li key={share.userId}>
+              <span>
+                {nameById(members, share.userId)}
+                {share.userId === me.userId && <span class={styles['soft']}> · {en.room.you}</span>}
+              </span>
+              <span class={share.state === 'whole' ? styles['has'] : styles['soft']}>{shareText(share, percentOf(share))}</span>
+            </li>
+          ))}
+        </ul>
+        <div class={styles['end']}>
+          <p class={styles['soft']}>
+            {[
+              en.files.peers(file.rates.peers),
+              file.rates.down > 0 ? en.files.down(byteRate(file.rates.down)) : null,
+              file.rates.up > 0 ? en.files.up(byteRate(file.rates.up)) : null,
+            ]
+              .filter(Boolean)
+              .join(' · ')}
+          </p>
+          <Button look="quiet" onPress={() => party.ask({ type: 'removeFile', fileId: file.fileId })}>
+            {file.mine ? en.files.remove(title) : en.files.forget(title)}
+          </Button>
+        </div>
+      </details>
+    </li>
+  )
+}
+
+/** One segment per device, filled as far as it holds the song. The words beside it say the same. */
+function Bars({ shares }: { readonly shares: readonly Share[] }) {
+  return (
+    <span class={styles['bars']} aria-hidden="true">
+      {shares.map((share) => (
+        <span key={share.userId} class={`${styles['bar']} ${styles[share.state]}`}>
+          <span style={{ inlineSize: `${percentOf(share)}%` }} />
+        </span>
+      ))}
+    </span>
+  )
+}

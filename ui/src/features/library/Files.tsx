@@ -1,0 +1,61 @@
+/** The songs of the swarm, and the way to add more. */
+import { Button } from '../../elements/Button'
+import { en } from '../../i18n/en'
+import { byteSize } from '../../i18n/format'
+import { slotsUsed } from '../../state/files'
+import { useParty, useView } from '../../state/party'
+import { FileRow } from './FileRow'
+import styles from './Files.module.css'
+
+export function Files() {
+  const party = useParty()
+  const { files, adding, settings, swarm } = useView()
+  const used = slotsUsed(files, adding.length)
+  const full = used >= settings.filesPerMember
+  const empty = files.length === 0 && adding.length === 0
+  return (
+    <section class={styles['files']} aria-labelledby="music-title">
+      <header class={styles['head']}>
+        <div>
+          <h2 id="music-title">{en.files.title}</h2>
+          <p id="slots" class={styles['soft']}>
+            {full ? en.files.full : en.files.slots(used, settings.filesPerMember)}
+          </p>
+        </div>
+        {party.host.capabilities.addsFiles && (
+          <Button
+            look={empty ? 'lamp' : 'plain'}
+            icon="add"
+            disabled={full}
+            describedBy="slots"
+            onPress={() => void party.host.pickFiles()}
+          >
+            {en.files.add}
+          </Button>
+        )}
+      </header>
+
+      {empty && (
+        <div class={styles['empty']}>
+          <h3>{swarm?.isDirector ? en.files.emptyDirector : en.files.emptyGuest}</h3>
+          <p>{swarm?.isDirector ? en.files.emptyDirectorHint : en.files.emptyGuestHint}</p>
+        </div>
+      )}
+
+      <ul class={styles['list']}>
+        {files.map((file) => (
+          <FileRow key={file.fileId} file={file} />
+        ))}
+        {adding.map((file) => (
+          <li key={`adding ${file.name}`} class={styles['adding']}>
+            <p>{en.files.reading(file.name)}</p>
+            <progress aria-label={en.files.reading(file.name)} max={Math.max(1, file.size)} value={file.doneBytes} />
+            <p class={styles['soft']}>
+              {byteSize(file.doneBytes)} / {byteSize(file.size)}
+            </p>
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}

@@ -1,0 +1,24 @@
+/** What happened, newest first, in sentences. */
+import { logLevels, notices } from '../../i18n/en'
+import type { LogLine } from '../../protocol/generated/LogLine'
+import styles from './LogList.module.css'
+
+export function LogList({ lines }: { readonly lines: readonly LogLine[] }) {
+  if (lines.length === 0) return null
+  return (
+    <ol class={styles['log']}>
+      {lines.toReversed().map(({ number, level, notice }) => (
+        <li key={number} class={styles[level]}>
+          <span class={styles['mark']} aria-hidden="true" />
+          <div>
+            <p>
+              {level !== 'info' && <strong>{logLevels[level]}: </strong>}
+              {notices[notice.code]}
+            </p>
+            {notice.detail && <p class={styles['detail']}>{notice.detail}</p>}
+          </div>
+        </li>
+      ))}
+    </ol>
+  )
+}

@@ -1,0 +1,75 @@
+/** The party room: music, devices, this speaker, the log, and the player below them all. */
+import { useEffect, useState } from 'preact/hooks'
+import { en } from '../../i18n/en'
+import { useParty, useView } from '../../state/party'
+import { Files } from '../library/Files'
+import { LogList } from '../log/LogList'
+import { PlayerBar } from '../player/PlayerBar'
+import { SettingsSheet } from '../settings/SettingsSheet'
+import { SpeakerPanel } from '../settings/SpeakerPanel'
+import { Members } from './Members'
+import { RoomHeader } from './RoomHeader'
+import styles from './Room.module.css'
+
+/** Lines of the log that are shown; older ones have scrolled out of interest. */
+const LOG_SHOWN = 40
+
+export function Room() {
+  const view = useView()
+  const [settingsOpen, setSettingsOpen] = useState(false)
+  const hovering = useFileHover()
+  return (
+    <div class={styles['room']}>
+      <RoomHeader onSettings={() => setSettingsOpen(true)} />
+      <main class={styles['main']}>
+        <div class={styles['music']}>
+          <Files />
+        </div>
+        <div class={styles['side']}>
+          <Members />
+          <SpeakerPanel />
+          <section class={styles['panel']} aria-labelledby="log-title">
+            <h2 id="log-title">{en.log.title}</h2>
+            {view.log.length === 0 ? <p class={styles['soft']}>{en.log.empty}</p> : <LogList lines={view.log.slice(-LOG_SHOWN)} />}
+          </section>
+        </div>
+      </main>
+      <PlayerBar />
+      {hovering && (
+        <div class={styles['drop']} aria-hidden="true">
+          <p>{en.files.drop}</p>
+        </div>
+      )}
+      {settingsOpen && <SettingsSheet onClose={() => setSettingsOpen(false)} />}
+    </div>
+  )
+}
+
+/** True while files from outside are held over the page. */
+function useFileHover(): boolean {
+  const { host } = useParty()
+  const [hovering, setHovering] = useState(false)
+  useEffect(() => {
+    const ending = new AbortController()
+    const { signal } = ending
+    const over = (event: DragEvent): void => {
+      if (!event.dataTransfer?.types.includes('Files')) return
+      event.preventDefault()
+      setHovering(true)
+    }
+    const out = (event: DragEvent): void => {
+      if (event.relatedTarget === null) setHovering(false)
+    }
+    const drop = (event: DragEvent): void => {
+      event.preventDefault()
+      setHovering(false)
+      const files = [...(event.dataTransfer?.files ?? [])]
+      if (files.length > 0) host.dropFiles?.(files)
+    }
+    window.addEventListener('dragover', over, { signal })
+    window.addEventListener('dragleave', out, { signal })
+    window.addEventListener('drop', drop, { signal })
+    return () => ending.abort()
+  }, [host])
+  return hovering
+}

@@ -1,0 +1,83 @@
+/** Which party this is, how it is connected, and the way out. */
+import { useEffect, useState } from 'preact/hooks'
+import { IconButton } from '../../elements/Button'
+import { Chip } from '../../elements/Chip'
+import type { Tone } from '../../elements/Chip'
+import { en, links } from '../../i18n/en'
+import { plusMinus } from '../../i18n/format'
+import type { LinkState } from '../../protocol/generated/LinkState'
+import { useParty, useView } from '../../state/party'
+import styles from './RoomHeader.module.css'
+
+/** How long "Copied" stays. (milliseconds) */
+const COPIED_SHOWN = 2_000
+
+const linkTones = { connecting: 'wait', online: 'good', reconnecting: 'bad' } as const satisfies Record<LinkState, Tone>
+
+export function RoomHeader({ onSettings }: { readonly onSettings: () => void }) {
+  const party = useParty()
+  const { swarm } = useView()
+  if (!swarm) return null
+  return (
+    <header class={styles['header']}>
+      <div class={styles['bar']}>
+        <div class={styles['party']}>
+          <p class={styles['label']} id="key-label">
+            {en.room.key}
+          </p>
+          <div class={styles['key']}>
+            <h1 aria-describedby="key-label">{swarm.key}</h1>
+            <CopyKey text={swarm.key} />
+          </div>
+        </div>
+        <div class={styles['tools']}>
+          <IconButton icon="settings" label={en.room.settings} onPress={onSettings} />
+          <IconButton icon="leave" label={en.room.leave} onPress={() => party.ask({ type: 'leaveSwarm' })} />
+        </div>
+        <div class={styles['states']}>
+          <Chip tone={linkTones[swarm.link]}>{links[swarm.link]}</Chip>
+          <ClockChip />
+          <Chip tone="plain">{en.room.devices(swarm.members.length)}</Chip>
+        </div>
+      </div>
+    </header>
+  )
+}
+
+function ClockChip() {
+  const { clock } = useView()
+  if (!clock.synced) {
+    return (
+      <Chip tone="wait" label={en.clock.label}>
+        {en.clock.settling}
+      </Chip>
+    )
+  }
+  return (
+    <Chip tone="good" label={en.clock.label}>
+      {clock.uncertaintyUs === null ? en.clock.syncedPlain : en.clock.synced(plusMinus(clock.uncertaintyUs))}
+    </Chip>
+  )
+}
+
+function CopyKey({ text }: { readonly text: string }) {
+  const [copied, setCopied] = useState(false)
+  useEffect(() => {
+    if (!copied) return undefined
+    const timer = setTimeout(() => setCopied(false), COPIED_SHOWN)
+    return () => clearTimeout(timer)
+  }, [copied])
+  const copy = (): void => {
+    navigator.clipboard.writeText(text).then(
+      () => setCopied(true),
+      // Without permission the key can still be read out or selected.
+      () => {},
+    )
+  }
+  return (
+    <>
+      <IconButton icon={copied ? 'check' : 'copy'} label={copied ? en.room.copied : en.room.copyKey} onPress={copy} />
+      <output class="visually-hidden">{copied ? en.room.copied : ''}</output>
+    </>
+  )
+}

@@ -1,0 +1,8 @@
+/** Where a made-up party begins. */
+export type Scene = (typeof SCENES)[number]
+
+const SCENES = ['lobby', 'party', 'guest', 'crowd', 'empty'] as const
+
+export function isScene(text: string | null): text is Scene {
+  return SCENES.some((scene) => scene === text)
+}

@@ -1,0 +1,222 @@
+/**
+ * Every word the window says, in English.
+ *
+ * A sentence about a fault says what happened, whether the music goes on, and what to do. No
+ * codes, no blame. The core's detail (which file, which cause) is shown beside it.
+ */
+import type { LinkState } from '../protocol/generated/LinkState'
+import type { LogLevel } from '../protocol/generated/LogLevel'
+import type { NoticeCode } from '../protocol/generated/NoticeCode'
+import type { PlaybackState } from '../protocol/generated/PlaybackState'
+import type { Share } from '../state/files'
+import { plural } from './format'
+
+export const notices = {
+  'bad-key': 'That is not a party key. Type at least one character, at most about a thousand.',
+  'bad-relay-address': 'That relay address cannot be used. It begins with ws:// or wss://, then a name or number.',
+  'relay-unreachable': 'The party cannot be reached. Trying again by itself; check the address and the network.',
+  'relay-lost': 'The connection to the party broke. Music you have keeps playing in time; reconnecting by itself.',
+  'relay-refused': 'The party refused the last request. Music goes on; try again.',
+  'cannot-host': 'A party could not be started on this device. Close other programs that use the network port, or join one nearby.',
+  connected: 'Connected to the party.',
+  'member-joined': 'A device joined.',
+  'member-left': 'A device left. Music goes on.',
+  'director-changed': 'Another device controls playback now. Music goes on.',
+  'you-direct': 'You control playback now.',
+  'not-director': 'Only the device that controls playback can do that. Take control first.',
+  'file-added': 'A song was added and is being shared.',
+  'file-complete': 'A song arrived whole and is shared from here too.',
+  'too-many-files': 'No room to share another song. Remove one of yours, or add it from another device.',
+  'file-unreadable': 'A file could not be read. Check that it is still there and may be opened, then add it again.',
+  'file-empty': 'A file is empty, so there is nothing to play. Choose another one.',
+  'file-too-large': 'A file is too large to share. The limit is 4 GB.',
+  'file-not-music': 'A file holds no music that can be played here. Try MP3, M4A, FLAC, OGG, WAV or AIFF.',
+  'file-gone': 'A shared file was moved, deleted or changed. Other devices that have it go on; add it again to share it from here.',
+  'piece-corrupt': 'Part of a song arrived damaged. Fetching it again; nothing to do.',
+  'metainfo-mismatch': 'A song is not what was announced, so it is not fetched. Ask for it to be added again.',
+  'disk-full': 'The disk is full, so songs cannot be fetched. Music that is here goes on; free some space.',
+  'storage-fault': 'The app’s data folder cannot be used. Music that is here goes on; check its permissions and restart.',
+  'song-damaged': 'A song ends early here because its file is damaged. Other songs are not affected.',
+  'output-lost': 'The sound device is gone. Trying another one; the party goes on.',
+  'output-unavailable': 'No sound device could be opened, so this device is silent. Choose another output or connect one.',
+  'output-ready': 'The sound device is in use again, in time with the others.',
+  underrun: 'Sound was cut for a moment because this device was busy. It is back in its place.',
+  'bad-setting': 'A setting was out of range and was not changed.',
+  'window-fault': 'Something went wrong in this window. Music goes on; restart the app if a song does not arrive.',
+} as const satisfies Record<NoticeCode, string>
+
+export const logLevels = {
+  info: 'Note',
+  warning: 'Warning',
+  error: 'Fault',
+} as const satisfies Record<LogLevel, string>
+
+export const links = {
+  connecting: 'Connecting…',
+  online: 'Connected',
+  reconnecting: 'Offline. Still playing in time, for now',
+} as const satisfies Record<LinkState, string>
+
+export const playbackStates = {
+  stopped: 'Ready',
+  waiting: 'Getting ready…',
+  armed: 'About to start',
+  playing: 'Playing',
+  ended: 'Finished',
+  failed: 'Can’t play here',
+} as const satisfies Record<PlaybackState, string>
+
+/** What one device has of a song, in words. */
+export function shareText(share: Share, percent: number): string {
+  switch (share.state) {
+    case 'whole':
+      return 'Has it'
+    case 'playable':
+      return `${percent}%, can play`
+    case 'part':
+      return `${percent}%`
+    case 'none':
+      return 'Not yet'
+    default:
+      return share.state satisfies never
+  }
+}
+
+/** How many devices can play a song, in words. */
+export function readyText(ready: number, all: number): string {
+  if (all <= 1) return ready === 1 ? 'Ready here' : 'Not here yet'
+  if (ready === all) return all === 2 ? 'Ready on both' : `Ready on all ${all}`
+  return `Ready on ${ready} of ${all}`
+}
+
+export const en = {
+  appName: 'Synced Swarm Audio',
+  starting: 'Starting…',
+
+  join: {
+    tagline: 'One song, every device, the same instant.',
+    key: 'Party key',
+    keyHint: 'Any words you like. Everyone who types the same key meets in the same party.',
+    keyMissing: 'Type a party key first.',
+    start: 'Start a party here',
+    startHint: 'This device hosts. Others on the network find it by themselves.',
+    join: 'Join',
+    nearby: 'Parties nearby',
+    nearbyEmpty: 'No parties nearby yet. Start one here, or check that both devices are on the same Wi-Fi.',
+    joinNearby: (name: string) => `Join the party on ${name}`,
+    more: 'Join by relay address',
+    relay: 'Relay address',
+    relayHint: 'For a relay somewhere else. Begins with ws:// or wss://',
+    relayBad: 'Begin the address with ws:// or wss://',
+    joinRelay: 'Join by address',
+    you: 'You are',
+    change: 'Change name',
+  },
+
+  room: {
+    key: 'Party key',
+    copyKey: 'Copy party key',
+    copied: 'Copied',
+    leave: 'Leave',
+    settings: 'Settings',
+    devices: (count: number) => plural(count, 'device'),
+    devicesTitle: 'Devices',
+    host: 'Host',
+    director: 'Director',
+    you: 'This device',
+    directing: 'You control playback',
+    directedBy: (name: string) => `${name} controls playback`,
+    undirected: 'Nobody controls playback',
+    take: 'Take control',
+    resign: 'Hand over',
+    invite: 'Others can also join at',
+    alone: 'Only this device so far. Open the app on another device and type the same key.',
+  },
+
+  clock: {
+    synced: (spread: string) => `In time ${spread}`,
+    syncedPlain: 'In time',
+    settling: 'Setting the clock…',
+    label: 'Clock',
+  },
+
+  files: {
+    title: 'Music',
+    add: 'Add music',
+    slots: (used: number, all: number) => `${used} of ${all} shared from here`,
+    full: 'You share as many songs as your settings allow. Remove one, or ask another device to add it.',
+    emptyDirector: 'What should we play?',
+    emptyDirectorHint: 'Add a song or drop it here. It stays on your devices.',
+    emptyGuest: 'Nothing here yet',
+    emptyGuestHint: 'Add a song. Everyone will get a copy to play.',
+    drop: 'Drop to share with everyone',
+    reading: (name: string) => `Reading ${name}`,
+    select: (title: string) => `Choose ${title}`,
+    selected: 'Up next',
+    onAir: 'On air',
+    remove: (title: string) => `Stop sharing ${title}`,
+    forget: (title: string) => `Forget ${title}`,
+    who: 'Who has it',
+    whoHas: (title: string) => `Who has ${title}`,
+    by: (name: string) => `from ${name}`,
+    fromYou: 'from you',
+    down: (rate: string) => `${rate} in`,
+    up: (rate: string) => `${rate} out`,
+    peers: (count: number) => plural(count, 'connection'),
+  },
+
+  player: {
+    label: 'Player',
+    nothing: 'No song chosen',
+    nothingDirector: 'Choose a song above',
+    nothingGuest: 'The director chooses the song',
+    play: 'Play on every device',
+    stop: 'Stop on every device',
+    position: 'Position',
+    offsetLate: (ms: string) => `${ms} ms late`,
+    offsetEarly: (ms: string) => `${ms} ms early`,
+    inPlace: 'In place',
+  },
+
+  speaker: {
+    title: 'This speaker',
+    output: 'Sound goes to',
+    systemDefault: 'System default',
+    missing: (id: string) => `${id} (not connected)`,
+    delay: 'Speaker delay',
+    delayHint: 'If this speaker sounds late, raise this until the echo is gone.',
+    milliseconds: (ms: number) => `${ms} milliseconds`,
+    latency: (ms: string) => `The system adds ${ms} ms, already taken into account.`,
+  },
+
+  settings: {
+    title: 'Settings',
+    close: 'Close settings',
+    alias: 'Name of this device',
+    save: 'Save',
+    filesPerMember: 'Songs shared from this device',
+    filesHint: (max: number) => `1 to ${max} at a time.`,
+    network: 'Help from outside',
+    publicTrackers: 'Use public trackers',
+    publicTrackersHint:
+      'Off: nothing leaves the party. On: three public servers learn which songs (by fingerprint, not by name) are shared and your internet address, and may help devices far apart find each other.',
+    ice: 'STUN or TURN servers',
+    iceHint: 'One per line, for devices on different networks. Empty: no server is asked for your address.',
+    iceBad: 'Each line begins with stun: or turn:',
+  },
+
+  log: {
+    title: 'What happened',
+    empty: 'Nothing yet.',
+  },
+
+  sharing: {
+    missing: 'Songs cannot be exchanged on this system: its web view has no WebRTC. Songs already here still play.',
+  },
+
+  relayPage: {
+    title: 'A party meets here',
+    text: 'This address belongs to a relay. Open the app, choose “Join by relay address” and enter:',
+    demo: 'See the app with made-up devices',
+  },
+} as const

@@ -1,0 +1,10 @@
+/** Bounds the window has to know; each is the one of `crates/protocol/src/limits.rs`. */
+
+/** Longest alias of a member. (characters) */
+export const MAX_ALIAS = 40
+/** Largest setting for files per member. */
+export const MAX_FILES_PER_MEMBER = 50
+/** Longest swarm key. (bytes of UTF-8) */
+export const MAX_SWARM_KEY = 1024
+/** Largest speaker delay that can be set. (milliseconds) */
+export const MAX_SPEAKER_DELAY_MS = 500

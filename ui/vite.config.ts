@@ -1,0 +1,33 @@
+import { defineConfig } from 'vitest/config'
+
+/** The system the window is built for; the app's build names it, else it is this machine. */
+const platform = process.env['TAURI_ENV_PLATFORM'] ?? (process.platform === 'win32' ? 'windows' : process.platform)
+
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'self'",
+  "connect-src 'self' ws: wss:",
+  "img-src 'self' blob: data:",
+  "style-src 'self' 'unsafe-inline'",
+].join('; ')
+
+export default defineConfig(({ mode }) => ({
+  base: './',
+  // simple-peer's streams want Node's event emitter; the package of that name is its twin for pages.
+  resolve: { alias: { events: 'events/' } },
+  define: {
+    // Code for one system only is left out everywhere else.
+    'import.meta.env.TAURI_ENV_PLATFORM': JSON.stringify(platform),
+  },
+  build: {
+    target: ['es2022', 'chrome111', 'safari16'],
+    outDir: mode === 'e2e' ? 'dist-e2e' : 'dist',
+    modulePreload: { polyfill: false },
+    rollupOptions: mode === 'e2e' ? { input: ['index.html', 'tests/e2e/swarm.html'] } : {},
+  },
+  // As strict as the app's window, so that what passes here passes there.
+  preview: { headers: { 'Content-Security-Policy': CONTENT_SECURITY_POLICY } },
+  test: {
+    include: ['src/**/*.test.{ts,tsx}', 'tests/types/**/*.test.ts'],
+    environment: 'happy-dom',
+  },
+}))
