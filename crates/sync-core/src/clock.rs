@@ -67,6 +67,11 @@ pub(crate) struct LineError {
 /// for a while; more is a measuring error. 600 ppm admits both at once.
 pub(crate) const MAX_SKEW: f64 = 600e-6;
 
+/// Doubt from which a clock is not fit to play by. (one standard deviation)
+///
+/// Listeners fuse two equal sounds up to about five milliseconds apart.
+pub const FIT_TO_PLAY: Span = Span::from_millis(5);
+
 impl ClockEstimate {
     /// A line known exactly: for tests, and for a device that is its own time root.
     ///
@@ -104,6 +109,12 @@ impl ClockEstimate {
         self.local + since - since.mul_f64(self.skew / (1.0 + self.skew))
     }
 
+    /// True while the doubt is small enough for music to play by it: within
+    /// [`FIT_TO_PLAY`], two speakers in a room still sound like one.
+    pub fn is_fit_to_play(&self, now: LocalTime) -> bool {
+        self.uncertainty(now) < FIT_TO_PLAY
+    }
+
     /// How much faster the swarm's clock runs than this device's. (parts per million)
     pub fn skew_ppm(&self) -> f64 {
         self.skew * 1e6
@@ -117,13 +128,6 @@ impl ClockEstimate {
         let LineError { offset, cross, skew, walk } = self.error;
         let variance = offset + 2.0 * dt * cross + dt * dt * skew + walk * dt.abs().powi(3) / 3.0;
         Span::from_secs_f64(variance.max(0.0).sqrt())
-    }
-
-    /// The same line read in a clock that says `by` more: the swarm's own clock after its
-    /// time root was replaced, for instance.
-    #[must_use]
-    pub fn shifted(&self, by: Span) -> Self {
-        Self { swarm: self.swarm + by, ..*self }
     }
 }
 
@@ -173,12 +177,5 @@ mod tests {
     fn an_impossible_speed_is_held_at_the_largest_possible_one() {
         let wild = ClockEstimate::exact(LocalTime::default(), SwarmTime::default(), 1e9);
         assert_eq!(wild.skew_ppm(), 600.0);
-    }
-
-    #[test]
-    fn the_same_line_in_a_later_clock_converts_to_later_times() {
-        let by = Span::from_millis(40);
-        let now = LocalTime::from_nanos(7_000_000_000);
-        assert_eq!(line().shifted(by).to_swarm(now), line().to_swarm(now) + by);
     }
 }

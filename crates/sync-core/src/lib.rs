@@ -5,20 +5,29 @@
 //! [`Session`](session::Session) over a real relay; `simulation` runs many of them in
 //! virtual time; `relay-server` seats directors with [`director::DirectorSeat`].
 //!
+//! - [`session`]: one member; composes everything else. Start here.
 //! - [`clock`]: what the swarm's clock says, from time pings. The only bridge between
 //!   [`protocol::time`]'s domains.
+//! - [`cadence`]: when to ping.
+//! - [`schedule`]: what plays when, and how far ahead to start it.
+//! - [`timeline`]: the plan and the clock it is read by, also while the swarm's clock changes.
+//! - [`readiness`]: who holds what, and whether a song can start.
 //! - [`director`]: who leads.
-//! - [`schedule`]: what plays when, and when to start it.
 //! - [`device_clock`], [`drift`]: when a sound card's frames are heard, and how to steer them.
 
 #![forbid(unsafe_code)]
 
+pub mod cadence;
 pub mod clock;
 pub mod device_clock;
 pub mod director;
 pub mod drift;
+pub mod readiness;
 pub mod schedule;
+pub mod session;
+pub mod timeline;
 
 pub use clock::{ClockEstimate, ClockSample};
 pub use director::DirectorSeat;
 pub use schedule::PlayoutPlan;
+pub use session::Session;

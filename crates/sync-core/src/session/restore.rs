@@ -1,0 +1,94 @@
+//! Telling a relay that was replaced, or began anew, what its swarm was doing.
+//!
+//! Everyone goes on playing by what they had. Whoever directs after the return tells the
+//! relay the selection and the running time line, as soon as the file is shared again and
+//! the new clock is known, so that those who come later hear it too. Everyone else keeps
+//! ready to do so, should the lead come to them.
+
+use protocol::ClientMessage;
+use protocol::ids::{FileId, UserId};
+use protocol::message::{Joined, Playback};
+use protocol::time::{LocalTime, MediaTime, Span};
+
+use super::roster::Roster;
+use super::{Link, Session};
+use crate::director::Claim;
+
+/// What the relay does not know any more.
+#[derive(Clone, Debug)]
+pub(super) struct Restoration {
+    selection: Option<FileId>,
+    plan: bool,
+    /// This member had taken the lead.
+    lead: bool,
+}
+
+impl Restoration {
+    /// What `before` knew and a relay that says `joined` does not.
+    pub fn of(before: &Roster, me: &UserId, joined: &Joined) -> Self {
+        Self {
+            selection: before.selection().filter(|_| joined.selection.is_none()).cloned(),
+            plan: joined.playback.is_none(),
+            lead: before.claim() == Some(Claim::Taken) && before.director() == Some(me),
+        }
+    }
+}
+
+impl Session {
+    /// Tells the relay what it has lost, if this member leads and can.
+    pub(super) fn restore(&mut self, now: LocalTime) {
+        if self.link != Link::Joined || !self.is_director() {
+            return;
+        }
+        let Some(mut restoration) = self.restoration.take() else { return };
+        if let Some(file_id) =
+            restoration.selection.take_if(|file| self.roster.file(file).is_some())
+        {
+            self.send(ClientMessage::SelectFile { file_id });
+        }
+        if restoration.plan {
+            restoration.plan = !self.restore_plan(now);
+        }
+        let is_done = restoration.selection.is_none() && !restoration.plan;
+        self.restoration = (!is_done).then_some(restoration);
+    }
+
+    /// True once there is nothing left to tell about what plays.
+    fn restore_plan(&mut self, now: LocalTime) -> bool {
+        let Some(plan) = self.timeline.plan() else { return true };
+        let Some(clock) = self.timeline.settled_clock(now) else { return false };
+        let Some(shared) = self.roster.file(&plan.file_id) else { return false };
+        let duration = shared.file.media.duration_ms.map(|ms| Span::from_millis_f64(ms.get()));
+        if duration.is_some_and(|duration| plan.is_over(duration, clock.to_swarm(now))) {
+            return true;
+        }
+        let playback = Playback::from(plan);
+        debug_assert!(plan.position >= MediaTime::default(), "songs begin at zero");
+        self.send(ClientMessage::Play(playback));
+        true
+    }
+
+    /// One who had taken the lead takes it again in a room that does not know.
+    pub(super) fn retake_lead(&mut self) {
+        if let Some(restoration) = &mut self.restoration
+            && std::mem::take(&mut restoration.lead)
+        {
+            let user_id = self.config.user_id.clone();
+            self.send(ClientMessage::DirectorTake { user_id });
+        }
+    }
+
+    /// Someone said what plays: there is nothing to tell any more.
+    pub(super) fn forget_lost_plan(&mut self) {
+        if let Some(restoration) = &mut self.restoration {
+            restoration.plan = false;
+        }
+    }
+
+    /// Someone selected a file: the earlier selection is past.
+    pub(super) fn forget_lost_selection(&mut self) {
+        if let Some(restoration) = &mut self.restoration {
+            restoration.selection = None;
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! What this device plays, and the clock it reads it by.
+//!
+//! A plan is written in the swarm's clock. When a relay is replaced the swarm gets another
+//! clock, which must first be learnt; meanwhile the plan goes on under the estimate of the
+//! old one, so that nobody hears anything. Once the new clock is known at least as well, the
+//! plan is carried over to it. Start at [`Timeline::settle`].
+
+use protocol::time::{LocalTime, Span};
+
+use crate::clock::{ClockEstimate, ClockFilter, ClockSample, SampleError};
+use crate::schedule::PlayoutPlan;
+
+/// Doubt about a new clock that is as good as none. (one standard deviation)
+///
+/// A tenth of what is heard as two sources rather than one.
+const WELL_KNOWN: Span = Span::from_micros(100);
+
+/// Longest time that a plan waits under the old clock for the new one to be known better.
+const PATIENCE: Span = Span::from_secs(3);
+
+/// How far apart two plans may lie and still be one song's time line told twice. A person
+/// who seeks means to move further than this.
+const SAME_LINE: Span = Span::from_millis(20);
+
+/// The plan on air and the clock it is written in.
+#[derive(Clone, Debug, Default)]
+pub struct Timeline {
+    filter: ClockFilter,
+    plan: Option<PlayoutPlan>,
+    carrying: Option<Carrying>,
+}
+
+/// A plan in the clock of an earlier time root.
+#[derive(Clone, Debug)]
+struct Carrying {
+    /// The clock that the plan is written in.
+    old: ClockEstimate,
+    /// When the new clock was first known.
+    known_since: Option<LocalTime>,
+    /// What is to play under the new clock, if that was said already.
+    next: Option<PlayoutPlan>,
+}
+
+impl Timeline {
+    /// The plan on air.
+    pub fn plan(&self) -> Option<&PlayoutPlan> {
+        self.plan.as_ref()
+    }
+
+    /// The clock that [`Self::plan`] is written in; none while it is not known.
+    pub fn clock(&self) -> Option<ClockEstimate> {
+        match &self.carrying {
+            Some(carrying) => Some(carrying.old),
+            None => self.filter.estimate(),
+        }
+    }
+
+    /// The clock of the present time root.
+    pub fn root_clock(&self) -> Option<ClockEstimate> {
+        self.filter.estimate()
+    }
+
+    /// The present time root's clock once it is known well enough to play by, and nothing is
+    /// left in the clock of an earlier one.
+    pub fn settled_clock(&self, now: LocalTime) -> Option<ClockEstimate> {
+        let estimate = self.filter.estimate().filter(|_| self.carrying.is_none())?;
+        estimate.is_fit_to_play(now).then_some(estimate)
+    }
+
+    /// What the exchanges with the time root say about the path to it.
+    pub fn path(&self) -> &ClockFilter {
+        &self.filter
+    }
+
+    /// Uses one exchange with the time root.
+    ///
+    /// # Errors
+    ///
+    /// [`SampleError`]; nothing has changed.
+    pub fn add(&mut self, sample: ClockSample) -> Result<(), SampleError> {
+        self.filter.add(sample)
+    }
+
+    /// Plays by `plan`, written in the present time root's clock, or not at all.
+    pub fn set_plan(&mut self, plan: Option<PlayoutPlan>) {
+        match (&mut self.carrying, plan) {
+            (Some(carrying), Some(plan)) => carrying.next = Some(plan),
+            (_, plan) => {
+                self.plan = plan;
+                self.carrying = None;
+            }
+        }
+    }
+
+    /// The swarm has another clock from now on. What plays goes on under the old one.
+    pub fn replace_root(&mut self) {
+        let old = self.clock();
+        self.filter = ClockFilter::new();
+        self.carrying = match (&self.plan, old) {
+            (Some(_), Some(old)) => Some(Carrying { old, known_since: None, next: None }),
+            _ => None,
+        };
+        if self.carrying.is_none() {
+            // Written in a clock that nobody can read any more.
+            self.plan = None;
+        }
+    }
+
+    /// This device's clock jumped: nothing that was known of the swarm's clock holds.
+    pub fn lose_clock(&mut self) {
+        self.filter.restart();
+        if let Some(carrying) = self.carrying.take() {
+            self.plan = carrying.next;
+        }
+    }
+
+    /// Takes a plan over to the present time root's clock once that is known well enough.
+    /// True if it did.
+    pub fn settle(&mut self, now: LocalTime) -> bool {
+        let (Some(carrying), Some(plan), Some(new)) =
+            (&mut self.carrying, &self.plan, self.filter.estimate())
+        else {
+            return false;
+        };
+        let known_since = *carrying.known_since.get_or_insert(now);
+        let doubt = new.uncertainty(now);
+        let is_known =
+            doubt <= WELL_KNOWN.max(carrying.old.uncertainty(now)) || now - known_since >= PATIENCE;
+        let carried = plan.carried_over(&carrying.old, &new, now);
+        let plan = match &carrying.next {
+            // A new song or a new place in it: no reason to wait.
+            Some(next) if !tells_the_same(next, &carried) && new.is_fit_to_play(now) => {
+                next.clone()
+            }
+            Some(next) if is_known => next.clone(),
+            None if is_known => carried,
+            Some(_) | None => return false,
+        };
+        self.plan = Some(plan);
+        self.carrying = None;
+        true
+    }
+}
+
+fn tells_the_same(one: &PlayoutPlan, other: &PlayoutPlan) -> bool {
+    one.later_than(other).is_some_and(|span| span.abs() <= SAME_LINE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::ids::FileId;
+    use protocol::time::{MediaTime, SwarmTime};
+
+    #[test]
+    fn a_song_plays_on_while_the_swarm_gets_another_clock() {
+        let mut line = playing_for(20.0);
+        let clock = line.clock();
+        line.replace_root();
+        assert_eq!((line.clock(), line.plan()), (clock, Some(&plan(10.0))));
+        assert_eq!(line.settled_clock(local(20.0)), None, "it can not be written in the new one");
+        let before = heard(&line, 21.0);
+        feed(&mut line, 20.0..21.0, -5_000.0);
+        assert!(line.settle(local(21.0)), "the new clock is known after a second");
+        let step = heard(&line, 21.0) - before;
+        assert!(step.abs() < Span::from_micros(1), "a step of {step:?}");
+        assert!(line.settled_clock(local(21.0)).is_some());
+    }
+
+    #[test]
+    fn the_same_time_line_told_in_the_new_clock_replaces_the_carried_one_without_a_step() {
+        let mut line = playing_for(20.0);
+        line.replace_root();
+        line.set_plan(Some(plan(10.0 - 5_000.0)));
+        let before = heard(&line, 21.0);
+        feed(&mut line, 20.0..21.0, -5_000.0);
+        assert!(line.settle(local(21.0)));
+        assert_eq!(line.plan(), Some(&plan(10.0 - 5_000.0)));
+        let step = heard(&line, 21.0) - before;
+        assert!(step.abs() < Span::from_micros(100), "a step of {step:?}");
+    }
+
+    #[test]
+    fn a_stop_ends_a_carried_song_at_once() {
+        let mut line = playing_for(20.0);
+        line.replace_root();
+        line.set_plan(None);
+        assert_eq!(line.plan(), None);
+        assert!(!line.settle(local(20.0)));
+    }
+
+    #[test]
+    fn a_second_replacement_before_the_first_was_settled_keeps_the_song() {
+        let mut line = playing_for(20.0);
+        let clock = line.clock();
+        line.replace_root();
+        line.replace_root();
+        assert_eq!((line.clock(), line.plan()), (clock, Some(&plan(10.0))));
+    }
+
+    #[test]
+    fn a_plan_whose_clock_was_never_known_goes_with_that_clock() {
+        let mut line = Timeline::default();
+        line.set_plan(Some(plan(10.0)));
+        line.replace_root();
+        assert_eq!(line.plan(), None);
+    }
+
+    #[test]
+    fn after_a_suspend_a_song_waits_for_the_clock_and_keeps_its_place() {
+        let mut line = playing_for(20.0);
+        line.lose_clock();
+        assert_eq!((line.clock(), line.plan()), (None, Some(&plan(10.0))));
+        line.replace_root();
+        assert_eq!(line.plan(), None, "nothing can tell where it is any more");
+    }
+
+    /// A plan from swarm second 10 on, and a clock known since local second 0.
+    fn playing_for(seconds: f64) -> Timeline {
+        let mut line = Timeline::default();
+        feed(&mut line, 0.0..seconds, 0.0);
+        line.set_plan(Some(plan(10.0)));
+        line
+    }
+
+    /// Exchanges over an even path, five times a second after a burst, with a root that is
+    /// `ahead` of the local clock.
+    fn feed(line: &mut Timeline, span: std::ops::Range<f64>, ahead: f64) {
+        let mut at = span.start;
+        while at < span.end {
+            let root = swarm(at + 0.0001 + ahead);
+            let sample = ClockSample { t0: local(at), t1: root, t2: root, t3: local(at + 0.0002) };
+            line.add(sample).expect("a plain exchange");
+            at += if at < span.start + 0.24 { 0.012 } else { 0.2 };
+        }
+    }
+
+    fn heard(line: &Timeline, at: f64) -> MediaTime {
+        let clock = line.clock().expect("a clock");
+        line.plan().expect("a plan").position_at(clock.to_swarm(local(at)))
+    }
+
+    fn plan(anchor: f64) -> PlayoutPlan {
+        let file_id = FileId::parse("a".repeat(64)).expect("64 hex digits");
+        PlayoutPlan { file_id, anchor: swarm(anchor), position: MediaTime::default() }
+    }
+
+    fn local(seconds: f64) -> LocalTime {
+        LocalTime::default() + Span::from_secs_f64(seconds)
+    }
+
+    fn swarm(seconds: f64) -> SwarmTime {
+        SwarmTime::default() + Span::from_secs_f64(seconds)
+    }
+}
