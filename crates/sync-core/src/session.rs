@@ -179,7 +179,7 @@ pub struct Session {
     output_latency: Span,
     start: Option<Start>,
     restoration: Option<Restoration>,
-    /// The director stopped while the link was down.
+    /// The director wants silence, and the relay has not confirmed it.
     owes_stop: bool,
     /// Good enough to play by when this was last looked at.
     synced: bool,

@@ -72,12 +72,14 @@ impl Session {
                 if term >= self.roster.term() {
                     self.timeline.set_plan(Some(PlayoutPlan::from(&playback)));
                     self.forget_lost_plan();
+                    self.owes_stop = false;
                 }
             }
             ServerMessage::Stop { term } => {
                 if term >= self.roster.term() {
                     self.timeline.set_plan(None);
                     self.forget_lost_plan();
+                    self.owes_stop = false;
                 }
             }
         }
@@ -97,7 +99,7 @@ impl Session {
             is_new_room.then(|| Restoration::of(&before, &self.config.user_id, &joined));
         match &joined.playback {
             Some(playback) => self.timeline.set_plan(Some(PlayoutPlan::from(playback))),
-            None if is_new_room => {}
+            None if is_new_room && !self.owes_stop => {}
             None => self.timeline.set_plan(None),
         }
 

@@ -77,6 +77,7 @@ impl Session {
             Wish::Play { file_id, position } => self.begin_start(now, file_id, position),
             Wish::Stop => {
                 self.start = None;
+                self.owes_stop = true;
                 self.send(ClientMessage::Stop);
             }
         }
@@ -105,12 +106,10 @@ impl Session {
         self.send(ClientMessage::Play(Playback::from(&plan)));
     }
 
-    /// A director who stopped alone makes everyone stop, if it still leads.
+    /// A stop that the relay has not confirmed is said again, if this member still leads.
     pub(super) fn settle_owed_stop(&mut self) {
-        if std::mem::take(&mut self.owes_stop)
-            && self.is_director()
-            && self.timeline.plan().is_some()
-        {
+        self.owes_stop &= self.is_director() && self.timeline.plan().is_some();
+        if self.owes_stop {
             self.send(ClientMessage::Stop);
         }
     }
