@@ -5,10 +5,18 @@
 
 #![allow(clippy::print_stdout, reason = "a command-line tool speaks on standard output")]
 
+mod build;
 mod card;
+mod clock;
+mod demo;
+mod generated;
 mod measure;
 mod repo;
+mod run;
+mod setup;
 mod shell;
+mod test;
+mod tidy;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -23,6 +31,18 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Install what is missing, build, and open the app
+    Run(run::Arguments),
+    /// Show the main job: two real apps play one song in time, and are measured
+    Demo(demo::Arguments),
+    /// Install what is missing, build, and run every test
+    Test(test::Arguments),
+    /// Install what is missing, and nothing else
+    Setup(setup::Arguments),
+    /// Write the TypeScript types from the Rust types
+    Gen(generated::Arguments),
+    /// Check the rules that no compiler checks
+    Tidy,
     /// Make virtual sound cards to play on by hand
     Card(card::Arguments),
     /// Compare what two virtual cards heard
@@ -31,6 +51,12 @@ enum Command {
 
 fn main() -> Result<()> {
     match Arguments::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Setup(arguments) => setup::run(&arguments),
+        Command::Gen(arguments) => generated::run(&arguments),
+        Command::Tidy => tidy::run(),
         Command::Card(arguments) => card::run(&arguments),
         Command::Measure(arguments) => measure::run(&arguments),
     }

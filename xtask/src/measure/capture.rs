@@ -8,6 +8,8 @@ use protocol::LocalTime;
 use protocol::time::Span;
 use serde::Deserialize;
 
+use super::timeline::RATE;
+
 /// Below this a sample counts as silence: the last bit of 16, so that dither is no music.
 pub const SILENCE: f32 = 1.0 / 32_768.0;
 
@@ -164,6 +166,16 @@ impl Capture {
         };
         let run = Run { start: 0, frames: samples.len(), clock, dry: false };
         Self { samples, runs: vec![run] }
+    }
+
+    /// A capture of interleaved stereo at the time line's rate.
+    pub fn from_stereo(bytes: &[u8], started: LocalTime) -> Self {
+        Self::from_samples(mix(bytes, 2), RATE as u32, 0.0, started)
+    }
+
+    /// Its samples, all runs in one.
+    pub fn into_samples(self) -> Vec<f32> {
+        self.samples
     }
 
     /// The runs, in order of time, each with its samples and its clock.

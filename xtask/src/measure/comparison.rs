@@ -7,7 +7,7 @@ use protocol::time::Span;
 use super::capture::Capture;
 use super::gap::{self, Gap};
 use super::lag::{self, Verdict, Window};
-use super::timeline::{RATE, Sound};
+use super::timeline::{self, RATE};
 
 /// Neighbouring windows further apart than this show a jump. (seconds)
 ///
@@ -51,7 +51,7 @@ impl Comparison {
         let length = ends.context("nothing was heard")? - from;
         ensure!(length >= Span::from_secs(1), "both were heard together for only {length:?}");
         let reach = Span::from_secs_f64(lag::REACH as f64 / RATE);
-        let place = |capture| Sound::place(capture, from - reach, length + reach + reach).samples;
+        let place = |capture| timeline::place(capture, from - reach, length + reach + reach);
         let (first, second) = (place(first), place(second));
         let windows = lag::track(&first, &second);
         let mut comparison = Self {

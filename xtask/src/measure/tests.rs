@@ -67,12 +67,12 @@ fn cards_on_different_clocks_that_play_the_right_samples_show_no_error() {
     // What a perfect player would send to a card that runs 200 ppm fast.
     let reference = played(music(1), 0.0, Span::from_secs(0));
     let length = Span::from_secs(i64::from(SECONDS));
-    let stretched = super::timeline::Sound::place(
+    let stretched = super::timeline::place(
         &Capture::from_samples(music(1), RATE, -200.0, start()),
         start(),
         length,
     );
-    let second = Capture::from_samples(stretched.samples, RATE, 200.0, start());
+    let second = Capture::from_samples(stretched, RATE, 200.0, start());
     let found = compare(&reference, &second);
     assert!(found.error(1.0).unwrap() < 1e-6, "{:?}", found.error(1.0));
 }

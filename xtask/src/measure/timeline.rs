@@ -16,43 +16,26 @@ const TAPS: usize = 64;
 /// leaves an error below -90 dB.
 const PHASES: usize = 256;
 
-/// A stretch of the time line as one card sounded.
-#[derive(Debug)]
-pub struct Sound {
-    /// When the first sample was heard.
-    pub origin: LocalTime,
-    /// At [`RATE`]; silence where nothing was played.
-    pub samples: Vec<f32>,
-}
-
-impl Sound {
-    /// What `capture` sounded like from `origin` on for `length`.
-    pub fn place(capture: &Capture, origin: LocalTime, length: Span) -> Self {
-        let kernel = Kernel::new();
-        let count = (length.as_secs_f64().max(0.0) * RATE) as usize;
-        let mut samples = vec![0.0; count];
-        let instant = |index: usize| origin + Span::from_secs_f64(index as f64 / RATE);
-        for (played, clock) in capture.runs() {
-            let begin = index_of(origin, clock.time_of(0.0)).min(count);
-            let end = (index_of(origin, clock.time_of(played.len() as f64)) + 1).min(count);
+/// What `capture` sounded like from `origin` on for `length`, at [`RATE`]; silence where
+/// nothing was played.
+pub fn place(capture: &Capture, origin: LocalTime, length: Span) -> Vec<f32> {
+    let kernel = Kernel::new();
+    let count = (length.as_secs_f64().max(0.0) * RATE) as usize;
+    let mut placed = vec![0.0; count];
+    let instant = |index: usize| origin + Span::from_secs_f64(index as f64 / RATE);
+    for (played, clock) in capture.runs() {
+        let begin = index_of(origin, clock.time_of(0.0)).min(count);
+        let end = (index_of(origin, clock.time_of(played.len() as f64)) + 1).min(count);
+        for first in (begin..end).step_by(BLOCK) {
             // The position is linear over a block to within 1e-9 frames, at any wobble.
-            for block in (begin..end).step_by(BLOCK) {
-                let last = (block + BLOCK).min(end);
-                let first_position = clock.frame_at(instant(block));
-                let step = (clock.frame_at(instant(block + BLOCK)) - first_position) / BLOCK as f64;
-                for index in block..last {
-                    let position = first_position + step * (index - block) as f64;
-                    samples[index] += kernel.sample(played, position);
-                }
+            let position = clock.frame_at(instant(first));
+            let step = (clock.frame_at(instant(first + BLOCK)) - position) / BLOCK as f64;
+            for (number, sample) in placed[first..(first + BLOCK).min(end)].iter_mut().enumerate() {
+                *sample += kernel.sample(played, position + step * number as f64);
             }
         }
-        Self { origin, samples }
     }
-
-    /// The instant of a sample.
-    pub fn time_of(&self, index: usize) -> LocalTime {
-        self.origin + Span::from_secs_f64(index as f64 / RATE)
-    }
+    placed
 }
 
 /// Samples over which the card's clock is taken as steady.
@@ -130,10 +113,10 @@ mod tests {
         let played = (0..rate).map(|frame| tone(f64::from(frame) / true_rate) as f32).collect();
         let started = LocalTime::from_nanos(7_000_000_000);
         let capture = Capture::from_samples(played, rate, ppm, started);
-        let sound = Sound::place(&capture, started, Span::from_secs(1));
+        let placed = place(&capture, started, Span::from_secs(1));
         for index in (1_000..46_000).step_by(977) {
             let expected = tone(index as f64 / RATE);
-            let error = (f64::from(sound.samples[index]) - expected).abs();
+            let error = (f64::from(placed[index]) - expected).abs();
             assert!(error < 1e-4, "sample {index} is off by {error}");
         }
     }

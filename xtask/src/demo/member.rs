@@ -1,0 +1,275 @@
+//! One member of the swarm: a real app process, driven by intents on its standard input and
+//! watched by the views on its standard output.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{ChildStdin, ChildStdout, Stdio};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use protocol::host::{Intent, MeetingPoint, View};
+use protocol::time::{Millis, Span};
+use protocol::{FileId, LocalTime};
+
+use super::display::Display;
+use super::process::Process;
+use crate::clock;
+
+/// How a member is started.
+pub struct Launch<'a> {
+    /// The app.
+    pub program: &'a Path,
+    /// Its user id; its card is `dac_` and this.
+    pub name: &'a str,
+    /// Where its data folder and its log go.
+    pub dir: &'a Path,
+    /// More words on its command line.
+    pub arguments: &'a [String],
+    /// Variables it is given.
+    pub environment: &'a [(&'a str, &'a Path)],
+    /// Its own display; the person's own if absent.
+    pub display: Option<Display>,
+}
+
+/// A running app.
+pub struct Member {
+    name: String,
+    process: Process,
+    intents: ChildStdin,
+    watch: Arc<Watch>,
+    display: Option<Display>,
+}
+
+#[derive(Default)]
+struct Watch {
+    seen: Mutex<Seen>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Seen {
+    view: Option<View>,
+    at: Option<LocalTime>,
+    fault: Option<String>,
+    ended: bool,
+}
+
+impl Member {
+    /// Starts the app and waits until it shows its first view.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started or says nothing for 30 seconds.
+    pub fn launch(launch: Launch<'_>) -> Result<Self> {
+        let Launch { program, name, dir, arguments, environment, display } = launch;
+        let data_dir = dir.join(format!("data-{name}"));
+        let mut command = Process::command(program);
+        command
+            .args(["--status", "json", "--user-id", name, "--output"])
+            .arg(format!("alsa:dac_{name}"))
+            .arg("--data-dir")
+            .arg(&data_dir)
+            .args(arguments)
+            .envs(environment.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        if let Some(display) = &display {
+            command.env("DISPLAY", display.name()).env_remove("WAYLAND_DISPLAY");
+        }
+        let mut process = Process::start(&mut command, &dir.join(format!("{name}.log")))?;
+        let intents = process.child().stdin.take().context("standard input is a pipe")?;
+        let views = process.child().stdout.take().context("standard output is a pipe")?;
+        let watch = Arc::new(Watch::default());
+        let reader = Arc::clone(&watch);
+        std::thread::spawn(move || reader.read(views));
+        let mut member = Self { name: name.to_owned(), process, intents, watch, display };
+        member.sees("its own first view", Span::from_secs(30), |_| true)?;
+        Ok(member)
+    }
+
+    /// Waits until its view fits; returns when that view arrived.
+    ///
+    /// # Errors
+    ///
+    /// When it does not fit in time, or the app has ended; the message holds what it showed last.
+    pub fn sees(
+        &mut self,
+        what: &str,
+        within: Span,
+        fits: impl Fn(&View) -> bool,
+    ) -> Result<LocalTime> {
+        let deadline = clock::now() + within;
+        let mut seen = self.watch.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let (Some(view), Some(at)) = (&seen.view, seen.at)
+                && fits(view)
+            {
+                return Ok(at);
+            }
+            let left = deadline - clock::now();
+            let reason = if let Some(fault) = &seen.fault {
+                Some(fault.clone())
+            } else if seen.ended {
+                Some("the app has ended".to_owned())
+            } else if left <= Span::from_nanos(0) {
+                Some(format!("not within {:.1} s", within.as_secs_f64()))
+            } else {
+                None
+            };
+            if let Some(reason) = reason {
+                let view = seen.view.as_ref().map_or("none".to_owned(), summary);
+                let words = self.process.last_words();
+                bail!(
+                    "{} did not see {what}: {reason}\nits view: {view}\nits log:\n{words}",
+                    self.name
+                );
+            }
+            let pause = Duration::from_secs_f64(left.as_secs_f64().clamp(0.001, 1.0));
+            seen = self
+                .watch
+                .changed
+                .wait_timeout(seen, pause)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// What it shows now.
+    ///
+    /// # Errors
+    ///
+    /// When it has shown nothing yet.
+    pub fn view(&self) -> Result<View> {
+        let seen = self.watch.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.view.clone().with_context(|| format!("{} has shown nothing", self.name))
+    }
+
+    /// Says what a person wants; returns the moment just before it was written.
+    ///
+    /// # Errors
+    ///
+    /// When the app no longer reads.
+    pub fn wants(&mut self, intent: &Intent) -> Result<LocalTime> {
+        let mut line = serde_json::to_string(intent)?;
+        line.push('\n');
+        let pressed = clock::now();
+        let written = self.intents.write_all(line.as_bytes()).and_then(|()| self.intents.flush());
+        written.with_context(|| format!("{} no longer listens", self.name))?;
+        Ok(pressed)
+    }
+
+    /// Enters a swarm at a relay.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::wants`].
+    pub fn joins(&mut self, key: &str, relay: &str) -> Result<LocalTime> {
+        let at = MeetingPoint::Relay { url: relay.to_owned() };
+        self.wants(&Intent::JoinSwarm { key: key.to_owned(), at })
+    }
+
+    /// Shares a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::wants`].
+    pub fn shares(&mut self, song: &Path) -> Result<LocalTime> {
+        self.wants(&Intent::AddFiles { paths: vec![song.to_string_lossy().into_owned()] })
+    }
+
+    /// Presses play.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::wants`].
+    pub fn plays(&mut self, file: &FileId) -> Result<LocalTime> {
+        self.wants(&Intent::Play { file_id: Some(file.clone()), position_ms: Millis::default() })
+    }
+
+    /// Presses stop.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::wants`].
+    pub fn stops(&mut self) -> Result<LocalTime> {
+        self.wants(&Intent::Stop)
+    }
+
+    /// Its user id.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Takes a picture of its window; none when it is on the person's own display.
+    ///
+    /// # Errors
+    ///
+    /// When the window is empty or no picture can be taken.
+    pub fn picture(&mut self, path: &Path) -> Result<()> {
+        self.display.as_mut().map_or(Ok(()), |display| display.picture(path))
+    }
+
+    /// Memory that the app's own process holds, without the web view's. (bytes)
+    ///
+    /// # Errors
+    ///
+    /// When the process has ended.
+    pub fn resident_memory(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).context("no VmRSS")?;
+        Ok(kib.trim().parse::<u64>()? * 1024)
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn crashes(&mut self) {
+        self.process.kill();
+    }
+
+    /// Asks it to end.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end by itself.
+    pub fn quits(mut self) -> Result<()> {
+        if self.process.quit() {
+            return Ok(());
+        }
+        bail!("{} did not end when asked\nits log:\n{}", self.name, self.process.last_words())
+    }
+}
+
+impl Watch {
+    fn read(&self, views: ChildStdout) {
+        for line in BufReader::new(views).lines() {
+            let Ok(line) = line else { break };
+            let at = clock::now();
+            let view = serde_json::from_str::<View>(&line);
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            match view {
+                Ok(view) => {
+                    seen.view = Some(view);
+                    seen.at = Some(at);
+                }
+                Err(error) => seen.fault = Some(format!("no view: {error}: {line}")),
+            }
+            self.changed.notify_all();
+        }
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
+        self.changed.notify_all();
+    }
+}
+
+/// What matters of a view when something went wrong.
+fn summary(view: &View) -> String {
+    let mut view = view.clone();
+    view.outputs.clear();
+    let log: Vec<String> = view
+        .log
+        .drain(..)
+        .map(|line| format!("    {:?} {:?} {}", line.level, line.notice.code, line.notice.detail))
+        .collect();
+    let rest = serde_json::to_string(&view).unwrap_or_default();
+    format!("{rest}\nits notices:\n{}", log.join("\n"))
+}

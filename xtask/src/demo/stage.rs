@@ -1,0 +1,204 @@
+//! Where a demonstration takes place: a folder, virtual cards, displays, and one real relay.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use protocol::LocalTime;
+use protocol::time::Span;
+
+use super::display::Display;
+use super::member::{Launch, Member};
+use super::process::Process;
+use crate::build::Profile;
+use crate::card::{Card, Rack};
+use crate::measure::capture::Capture;
+use crate::{clock, repo, shell};
+
+/// The swarm key of every demonstration.
+pub const KEY: &str = "the demonstration's swarm";
+
+/// Everything the members of one demonstration share.
+pub struct Stage {
+    dir: PathBuf,
+    rack: Rack,
+    relay: Option<Process>,
+    port: u16,
+    profile: Profile,
+    shown: bool,
+}
+
+impl Stage {
+    /// Sets up in `demo-output/NAME`, emptied first. Each member has the card `dac_` and its
+    /// name; `shown` opens windows on the person's own display.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be made or the cards cannot be built.
+    pub fn set(name: &str, cards: &[(&str, f64)], profile: Profile, shown: bool) -> Result<Self> {
+        ensure!(
+            cfg!(target_os = "linux"),
+            "the demonstration plays on virtual sound cards, which only Linux has"
+        );
+        let dir = repo::root().join("demo-output").join(name);
+        if dir.exists() {
+            std::fs::remove_dir_all(&dir)?;
+        }
+        std::fs::create_dir_all(&dir)?;
+        let cards: Vec<Card> =
+            cards.iter().map(|(name, ppm)| Card::new(&format!("dac_{name}"), *ppm)).collect();
+        let rack = Rack::build(&dir, &cards)?;
+        // Asked for and given back: nobody else on this machine is handed it again so soon.
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        Ok(Self { dir, rack, relay: None, port, profile, shown })
+    }
+
+    /// Where the pictures and recordings of this demonstration are.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Starts the relay, or starts it again on the same port.
+    ///
+    /// # Errors
+    ///
+    /// When it does not listen within ten seconds.
+    pub fn start_relay(&mut self) -> Result<()> {
+        let mut command = Process::command(self.profile.program("relay-server"));
+        command.arg("--listen").arg(format!("127.0.0.1:{}", self.port)).stdout(Stdio::null());
+        let mut relay = Process::start(&mut command, &self.dir.join("relay.log"))?;
+        wait_until(Span::from_secs(10), || {
+            std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+        })
+        .with_context(|| format!("the relay does not listen:\n{}", relay.last_words()))?;
+        ensure!(relay.is_running(), "the relay has ended:\n{}", relay.last_words());
+        self.relay = Some(relay);
+        Ok(())
+    }
+
+    /// Ends the relay at once.
+    pub fn kill_relay(&mut self) {
+        self.relay = None;
+    }
+
+    /// Where members meet.
+    pub fn relay_url(&self) -> String {
+        format!("ws://127.0.0.1:{}/ws", self.port)
+    }
+
+    /// Where plain WebTorrent clients meet.
+    pub fn tracker_url(&self) -> String {
+        format!("ws://127.0.0.1:{}/announce", self.port)
+    }
+
+    /// Starts a member; `arguments` are added to its command line.
+    ///
+    /// # Errors
+    ///
+    /// When the app does not come up.
+    pub fn member(&self, name: &str, arguments: &[&str]) -> Result<Member> {
+        let display = if self.shown { None } else { Some(Display::start(&self.dir)?) };
+        let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
+        Member::launch(Launch {
+            program: &self.profile.program("synced-swarm-audio"),
+            name,
+            dir: &self.dir,
+            arguments: &arguments,
+            environment: &[self.rack.environment()],
+            display,
+        })
+    }
+
+    /// Starts several members and lets them join; returns once everyone sees everyone.
+    ///
+    /// # Errors
+    ///
+    /// When one of them does not come up or the swarm is not whole within ten seconds.
+    pub fn swarm<const N: usize>(&self, names: [&str; N]) -> Result<[Member; N]> {
+        let mut members = Vec::with_capacity(N);
+        for name in names {
+            members.push(self.member(name, &[])?);
+        }
+        for member in &mut members {
+            member.joins(KEY, &self.relay_url())?;
+        }
+        for member in &mut members {
+            member.sees("the whole swarm", Span::from_secs(10), |view| {
+                view.swarm.as_ref().is_some_and(|swarm| swarm.members.len() == N)
+            })?;
+        }
+        members.try_into().ok().context("as many members as names")
+    }
+
+    /// What was played on the card of a member.
+    ///
+    /// # Errors
+    ///
+    /// When nothing was.
+    pub fn heard(&self, name: &str) -> Result<Capture> {
+        Capture::read(&self.rack.capture(&format!("dac_{name}")))
+            .with_context(|| format!("{name} was not heard"))
+    }
+
+    /// Runs a Node script of `xtask/interop` that prints JSON, and returns what it printed.
+    ///
+    /// # Errors
+    ///
+    /// When it fails.
+    pub fn script(&self, name: &str, arguments: &[&str]) -> Result<serde_json::Value> {
+        let script = repo::root().join("xtask/interop").join(name);
+        let mut node = shell::command("node", &repo::root().join("ui"));
+        let said = shell::read(node.arg(script).args(arguments))?;
+        serde_json::from_str(said.trim()).with_context(|| format!("{name} printed: {said}"))
+    }
+
+    /// Starts a Node script of `xtask/interop`, which runs until it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn start_script(&self, name: &str, arguments: &[&str]) -> Result<Process> {
+        let root = repo::root();
+        let mut node = Process::command("node");
+        node.current_dir(root.join("ui")).arg(root.join("xtask/interop").join(name));
+        node.args(arguments).stdout(Stdio::null());
+        Process::start(&mut node, &self.dir.join(format!("{name}.log")))
+    }
+}
+
+/// Looks again every 10 ms until `done`.
+///
+/// # Errors
+///
+/// When it is not done in time.
+pub fn wait_until(within: Span, mut done: impl FnMut() -> bool) -> Result<LocalTime> {
+    let deadline = clock::now() + within;
+    while clock::now() < deadline {
+        if done() {
+            return Ok(clock::now());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    anyhow::bail!("not within {:.1} s", within.as_secs_f64())
+}
+
+/// Lets music play until the clock shows `until`.
+pub fn listen(until: LocalTime) {
+    let left = until - clock::now();
+    if let Ok(left) = std::time::Duration::try_from_secs_f64(left.as_secs_f64()) {
+        std::thread::sleep(left);
+    }
+}
+
+/// Runs ffmpeg quietly.
+///
+/// # Errors
+///
+/// When it fails.
+pub fn ffmpeg(arguments: &[&str]) -> Result<()> {
+    let mut command = Command::new("ffmpeg");
+    shell::run(
+        command.args(["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]).args(arguments),
+    )
+}

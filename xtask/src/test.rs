@@ -1,0 +1,222 @@
+//! `cargo xtask test`: everything that is checked, in one run, with a verdict at the end.
+//!
+//! Each step writes into a log of its own; only the log of a step that failed is shown.
+//! Steps that cannot run on this system are named and counted, never left out in silence.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+
+use crate::setup::{self, Consent, Purpose};
+use crate::{build, clock, repo, shell};
+
+/// Options of `cargo xtask test`.
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    consent: Consent,
+    /// Run only the steps whose name contains this; the others count as skipped
+    #[arg(long, value_name = "WORD")]
+    only: Option<String>,
+}
+
+/// Lines of a failed step's log that are shown.
+const SHOWN: usize = 150;
+
+/// Sets the machine up and runs every step, also after one has failed.
+///
+/// # Errors
+///
+/// When the machine cannot be set up, the front end cannot be built, or a step fails.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let began = clock::now();
+    setup::ensure_ready(Purpose::Test, arguments.consent)?;
+    // The app contains the front end: without it nothing below compiles.
+    build::front_end()?;
+    let logs = repo::target_dir().join("test-logs");
+    fs::create_dir_all(&logs)?;
+    let (mut passed, mut failed, mut skipped) = (0, Vec::new(), 0);
+    for step in steps() {
+        let name = step.name;
+        if arguments.only.as_ref().is_some_and(|word| !name.contains(word.as_str())) {
+            skipped += 1;
+            continue;
+        }
+        if step.needs_linux && !cfg!(target_os = "linux") {
+            println!(
+                "skipped  {name}: needs virtual sound cards and displays, which only Linux has"
+            );
+            skipped += 1;
+            continue;
+        }
+        let log = logs.join(format!("{}.log", name.replace(' ', "-")));
+        let from = clock::now();
+        let outcome = step.run(&log);
+        let took = (clock::now() - from).as_secs_f64();
+        match outcome {
+            Ok(()) => {
+                println!("ok       {name} ({took:.0} s)");
+                passed += 1;
+                if step.tells {
+                    tell(&log);
+                }
+            }
+            Err(error) => {
+                println!("FAILED   {name} ({took:.0} s): {error:#}");
+                show_end(&log);
+                failed.push(name);
+            }
+        }
+    }
+    let minutes = (clock::now() - began).as_secs_f64() / 60.0;
+    println!("\n{minutes:.1} minutes, logs in {}", logs.display());
+    if skipped > 0 {
+        println!("{skipped} steps were skipped");
+    }
+    for name in &failed {
+        println!("failed: {name}");
+    }
+    println!("{passed} passed, {} failed", failed.len());
+    ensure!(failed.is_empty(), "the test run failed");
+    Ok(())
+}
+
+/// One thing that is checked: a command that succeeds or not.
+struct Step {
+    name: &'static str,
+    program: PathBuf,
+    arguments: Vec<&'static str>,
+    dir: PathBuf,
+    environment: &'static [(&'static str, &'static str)],
+    needs_linux: bool,
+    /// Its log ends with a table worth showing.
+    tells: bool,
+    /// Longest it may take.
+    limit: Duration,
+}
+
+/// A step may take this long, several times what it takes on two cores.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
+
+impl Step {
+    fn new(name: &'static str, program: PathBuf, words: &'static str) -> Self {
+        Self {
+            name,
+            program,
+            arguments: words.split(' ').collect(),
+            dir: repo::root(),
+            environment: &[],
+            needs_linux: false,
+            tells: false,
+            limit: LIMIT,
+        }
+    }
+
+    fn cargo(name: &'static str, words: &'static str) -> Self {
+        Self::new(name, repo::cargo(), words)
+    }
+
+    fn ui(name: &'static str, script: &'static str) -> Self {
+        let dir = repo::root().join("ui");
+        let program = PathBuf::from(setup::npm(&dir).get_program());
+        Self { dir, ..Self::new(name, program, script) }
+    }
+
+    /// A command of this very program. The one on disk may be replaced while the others are
+    /// built, so that on Linux the running one is named.
+    fn xtask(name: &'static str, words: &'static str) -> Self {
+        let program = if cfg!(target_os = "linux") {
+            PathBuf::from("/proc/self/exe")
+        } else {
+            std::env::current_exe().unwrap_or_else(|_| PathBuf::from("xtask"))
+        };
+        Self::new(name, program, words)
+    }
+
+    fn demo(name: &'static str, words: &'static str) -> Self {
+        let limit = Duration::from_secs(15 * 60);
+        Self { needs_linux: true, tells: true, limit, ..Self::xtask(name, words) }
+    }
+
+    fn run(&self, log: &Path) -> Result<()> {
+        let file = File::create(log)?;
+        let mut command = shell::command(&self.program, &self.dir);
+        command.args(&self.arguments).envs(self.environment.iter().copied());
+        command.stdout(file.try_clone()?).stderr(file);
+        finish(&mut command, self.limit)
+    }
+}
+
+/// Runs a command to its end, or ends it when it takes longer than `limit`.
+fn finish(command: &mut Command, limit: Duration) -> Result<()> {
+    let mut child = command.spawn().with_context(|| shell::line(command))?;
+    let deadline = clock::now() + protocol::time::Span::from_secs_f64(limit.as_secs_f64());
+    loop {
+        if let Some(status) = child.try_wait()? {
+            ensure!(status.success(), "{} failed: {status}", shell::line(command));
+            return Ok(());
+        }
+        if clock::now() > deadline {
+            child.kill()?;
+            child.wait()?;
+            bail!("{} took longer than {} s", shell::line(command), limit.as_secs());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Shows the table at the end of a demonstration's log.
+fn tell(log: &Path) {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    if let Some((_, table)) = text.rsplit_once("\n\n") {
+        println!("{}", table.trim_end());
+    }
+}
+
+fn show_end(log: &Path) {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let end = &lines[lines.len().saturating_sub(SHOWN)..];
+    println!("--- end of {} ---\n{}\n---", log.display(), end.join("\n"));
+}
+
+fn steps() -> Vec<Step> {
+    // On Windows a running program cannot be replaced, and this one is running.
+    let (clippy, test) = if cfg!(windows) {
+        (
+            "clippy --workspace --exclude xtask --all-targets -- -D warnings",
+            "test --workspace --exclude xtask",
+        )
+    } else {
+        ("clippy --workspace --all-targets -- -D warnings", "test --workspace")
+    };
+    let doc = Step {
+        environment: &[("RUSTDOCFLAGS", "-D warnings")],
+        ..Step::cargo("rust documentation", "doc --workspace --no-deps")
+    };
+    vec![
+        Step::cargo("rust format", "fmt --all -- --check"),
+        Step::xtask("tidy", "tidy"),
+        Step::xtask("generated types", "gen --check"),
+        Step::ui("front end lint", "run lint"),
+        Step::ui("front end types", "run check"),
+        Step::ui("front end tests", "run test"),
+        Step::cargo("rust lint", clippy),
+        Step::cargo("rust tests", test),
+        doc,
+        Step::cargo("build", "build -p synced-swarm-audio -p relay-server"),
+        Step { needs_linux: true, ..Step::ui("browser tests", "run e2e") },
+        Step::demo("play mp3", "demo --built --format mp3 --seconds 15"),
+        Step::demo("play flac", "demo --built --format flac --seconds 15"),
+        Step::demo("play m4a", "demo --built --format m4a --seconds 15"),
+        Step::demo("late join", "demo --built --scenario late-join"),
+        Step::demo("director killed", "demo --built --scenario director-killed"),
+        Step::demo("relay restart", "demo --built --scenario relay-restart"),
+        Step::demo("plain webtorrent", "demo --built --scenario interop"),
+        Step::demo("memory", "demo --built --scenario memory"),
+    ]
+}
