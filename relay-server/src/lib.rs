@@ -1,1 +1,37 @@
-//! relay-server.
+//! The relay: the place where the members of a swarm meet.
+//!
+//! It tells members who else is there, passes on what they say in an order that is the same
+//! for everyone, answers time pings, and introduces WebTorrent clients to each other. It
+//! never carries music, never reads what members signal to each other, and keeps nothing of
+//! a swarm after its last member has left.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), relay_server::RelayError> {
+//! let relay = relay_server::Relay::builder().spawn().await?;
+//! println!("ws://{}/ws", relay.local_addr());
+//! relay.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Where to read: [`Relay`] starts and ends everything (`relay.rs`); `web.rs` lists the
+//! routes. The rules are sans-IO and need no socket: `room.rs` for a swarm, `tracker/` for
+//! the WebTorrent tracker. Around them, `member.rs` and `tracker/link.rs` run one connection
+//! each, and `swarms.rs` owns the swarms: one task each, no lock.
+//!
+//! `docs/protocol.md` shows every message by example.
+
+mod clock;
+mod limits;
+mod member;
+mod outbox;
+mod rate;
+mod relay;
+mod room;
+mod socket;
+mod swarms;
+mod tracker;
+mod web;
+
+pub use limits::{Limits, Rate};
+pub use relay::{Relay, RelayBuilder, RelayError, RunningRelay};

@@ -1,0 +1,190 @@
+//! One member's connection on `/ws`: enters a swarm, then passes messages between the socket
+//! and the swarm's task. Time pings are answered here and never reach the swarm.
+
+use std::sync::Arc;
+
+use axum::extract::ws::WebSocket;
+use protocol::message::DecodeError;
+use protocol::{ClientMessage, ErrorCode, ServerMessage, Span, SwarmTime};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use crate::outbox::{OutboxReader, outbox};
+use crate::rate::TokenBucket;
+use crate::relay::Shared;
+use crate::room::{Join, Refusal};
+use crate::socket::{self, Answer, ConnectionId, Goodbye, Incoming, SocketReader, SocketWriter};
+use crate::swarms::{Enter, SwarmCommand};
+
+/// Runs the connection from its first message to its goodbye.
+pub(crate) async fn serve(socket: WebSocket, relay: Arc<Shared>) {
+    let (mut reader, mut writer) = socket::split(socket, relay.clock.clone(), &relay.limits);
+    let goodbye = tokio::select! {
+        biased;
+        () = relay.closing.cancelled() => Goodbye::SHUTTING_DOWN,
+        goodbye = take_part(&mut reader, &mut writer, &relay) => goodbye,
+    };
+    socket::part(reader, writer, goodbye).await;
+}
+
+async fn take_part(
+    reader: &mut SocketReader,
+    writer: &mut SocketWriter,
+    relay: &Arc<Shared>,
+) -> Goodbye {
+    let mut inbound = Inbound::new(relay);
+    let entering = enter(reader, writer, &mut inbound, relay);
+    let (place, mut outbox) = match timeout(relay.limits.join, entering).await {
+        Ok(Ok(place)) => place,
+        Ok(Err(goodbye)) => return goodbye,
+        Err(_) => return Goodbye::NO_JOIN,
+    };
+    let (answers, mut answers_out) = socket::answers();
+    let goodbye = tokio::select! {
+        biased;
+        goodbye = listen(reader, &mut inbound, &place, answers) => goodbye,
+        goodbye = writer.run(&mut answers_out, &mut outbox) => goodbye,
+    };
+    // The swarm's task is gone only when the relay is.
+    let Place { connection, swarm } = place;
+    let _ = swarm.send(SwarmCommand::Gone { connection }).await;
+    goodbye
+}
+
+/// A member's place in a swarm, seen from its connection.
+struct Place {
+    connection: ConnectionId,
+    swarm: mpsc::Sender<SwarmCommand>,
+}
+
+/// Waits for a `join` that the swarm grants.
+async fn enter(
+    reader: &mut SocketReader,
+    writer: &mut SocketWriter,
+    inbound: &mut Inbound,
+    relay: &Arc<Shared>,
+) -> Result<(Place, OutboxReader), Goodbye> {
+    loop {
+        let answer = match inbound.read(reader).await? {
+            Read::Message(ClientMessage::Join { swarm_hash, user_id, alias, resume }) => {
+                let join = Join { user_id, alias, resume };
+                let connection = relay.next_connection();
+                let (outbox, outbox_out) = outbox(&relay.limits);
+                let (answer, answered) = oneshot::channel();
+                let enter = Enter { swarm: swarm_hash, join, connection, outbox, answer };
+                relay.swarms.send(enter).await.map_err(|_| Goodbye::INTERNAL)?;
+                match answered.await.map_err(|_| Goodbye::BUSY)? {
+                    Ok(swarm) => return Ok((Place { connection, swarm }, outbox_out)),
+                    Err(refusal) => refusal.reply_to("join"),
+                }
+            }
+            Read::Message(_) => {
+                Refusal { code: ErrorCode::NotJoined, message: "the first message must be `join`" }
+                    .reply()
+            }
+            Read::Refused(Some(error)) => error,
+            Read::Refused(None) => continue,
+        };
+        writer.send(answer.encode().into()).await?;
+    }
+}
+
+/// Passes messages to the swarm until the connection ends.
+async fn listen(
+    reader: &mut SocketReader,
+    inbound: &mut Inbound,
+    place: &Place,
+    answers: mpsc::Sender<Answer>,
+) -> Goodbye {
+    loop {
+        let answer = match inbound.read(reader).await {
+            Err(goodbye) => return goodbye,
+            Ok(Read::Message(ClientMessage::Leave)) => return Goodbye::DONE,
+            Ok(Read::Message(ClientMessage::TimePing { t0 })) => {
+                Answer::Pong { t0, t1: inbound.arrived }
+            }
+            Ok(Read::Message(message)) => {
+                let message = Box::new(message);
+                let command = SwarmCommand::Message { connection: place.connection, message };
+                // Waiting here holds back this member alone.
+                if place.swarm.send(command).await.is_err() {
+                    return Goodbye::INTERNAL;
+                }
+                continue;
+            }
+            Ok(Read::Refused(Some(error))) => Answer::Text(error.encode().into()),
+            Ok(Read::Refused(None)) => continue,
+        };
+        // A full queue means that the member reads no answers; it will miss this one.
+        let _ = answers.try_send(answer);
+    }
+}
+
+/// Turns frames into messages and keeps count of them.
+struct Inbound {
+    arrived: SwarmTime,
+    messages: TokenBucket,
+    time_pings: TokenBucket,
+    director_takes: TokenBucket,
+    complained: Option<SwarmTime>,
+}
+
+/// What a frame was.
+enum Read {
+    Message(ClientMessage),
+    /// Not a message, or one too many; the answer may be silence.
+    Refused(Option<ServerMessage>),
+}
+
+impl Inbound {
+    fn new(relay: &Shared) -> Self {
+        let now = relay.clock.now();
+        Self {
+            arrived: now,
+            messages: TokenBucket::new(relay.limits.messages, now),
+            time_pings: TokenBucket::new(relay.limits.time_pings, now),
+            director_takes: TokenBucket::new(relay.limits.director_takes, now),
+            complained: None,
+        }
+    }
+
+    async fn read(&mut self, reader: &mut SocketReader) -> Result<Read, Goodbye> {
+        let (incoming, arrived) = reader.next().await?;
+        self.arrived = arrived;
+        let decoded = match incoming {
+            Incoming::Text(text) => ClientMessage::decode(&text),
+            Incoming::Binary => Err(DecodeError {
+                code: ErrorCode::BadMessage,
+                reason: "messages are JSON in text frames".to_owned(),
+                found_type: None,
+            }),
+        };
+        let admitted = match &decoded {
+            Ok(ClientMessage::TimePing { .. }) => self.time_pings.admits(arrived),
+            Ok(ClientMessage::DirectorTake { .. }) => {
+                self.messages.admits(arrived) && self.director_takes.admits(arrived)
+            }
+            _ => self.messages.admits(arrived),
+        };
+        if !admitted {
+            return Ok(Read::Refused(self.complaint(arrived)));
+        }
+        Ok(match decoded {
+            Ok(message) => Read::Message(message),
+            Err(error) => Read::Refused(Some(error.into())),
+        })
+    }
+
+    /// At most one complaint a second, or the answer to a flood would be a flood.
+    fn complaint(&mut self, now: SwarmTime) -> Option<ServerMessage> {
+        let quiet = self.complained.is_none_or(|last| now - last >= Span::from_secs(1));
+        quiet.then(|| {
+            self.complained = Some(now);
+            Refusal {
+                code: ErrorCode::RateLimited,
+                message: "too many messages; some were dropped",
+            }
+            .reply()
+        })
+    }
+}

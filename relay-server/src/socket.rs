@@ -1,0 +1,271 @@
+//! One WebSocket: text frames in with the moment of their arrival, text frames out, pings to
+//! keep proxies from cutting it, and a close code that says why it ends.
+//!
+//! Members and tracker clients share this file; what their messages mean is said elsewhere.
+
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use protocol::limits::MAX_MESSAGE;
+use protocol::{ErrorCode, ServerMessage, SwarmTime};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, interval_at, timeout, timeout_at};
+use tokio_tungstenite::tungstenite;
+
+use crate::clock::RelayClock;
+use crate::limits::Limits;
+use crate::outbox::OutboxReader;
+
+/// Tells the connections of one relay apart. Never reused while the relay runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ConnectionId(pub(crate) u64);
+
+/// Bytes read from a socket at once.
+///
+/// tungstenite sets this much aside for every connection; its default of 128 KiB would make
+/// idle members cost twelve times what they need. Control messages fit with room to spare.
+const READ_BUFFER: usize = 4 * 1024;
+
+/// What tungstenite may hold back for one connection: four messages of the largest size.
+const WRITE_BUFFER_MAX: usize = 4 * MAX_MESSAGE;
+
+/// How long a goodbye may take to be sent, and the other side to answer it.
+const PARTING: Duration = Duration::from_secs(1);
+
+/// Answers that a connection owes to its own messages and has not sent yet. A client that
+/// asks this much without reading gets no further answers until it reads.
+const ANSWERS: usize = 64;
+
+/// Why a connection ends, in the words of its close frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Goodbye {
+    /// RFC 6455 section 7.4; 4000 and above are our own.
+    code: u16,
+    reason: &'static str,
+    /// Also said as an `error` message, to members.
+    error: Option<ErrorCode>,
+    /// False when nothing can be read from the socket any more.
+    waits_for_answer: bool,
+}
+
+impl Goodbye {
+    /// The other side said goodbye, or has nothing more to be told.
+    pub(crate) const DONE: Self = Self::new(1000, "goodbye");
+    /// The other side vanished.
+    pub(crate) const LOST: Self = Self::new(1001, "connection lost").deaf();
+    /// The relay ends.
+    pub(crate) const SHUTTING_DOWN: Self =
+        Self::new(1001, "the relay is shutting down").saying(ErrorCode::ShuttingDown);
+    /// The relay ends; for tracker clients, who know no `error` message.
+    pub(crate) const GOING_AWAY: Self = Self::new(1001, "the relay is shutting down");
+    /// Does not read what it is sent; for tracker clients.
+    pub(crate) const UNREAD: Self = Self::new(4008, "messages were not read fast enough");
+    /// Bytes that are no WebSocket frames.
+    const PROTOCOL: Self = Self::new(1002, "not a WebSocket frame").deaf();
+    /// Text that is no UTF-8.
+    const NOT_TEXT: Self = Self::new(1007, "text must be UTF-8").deaf();
+    /// More than [`MAX_MESSAGE`].
+    const TOO_LARGE: Self = Self::new(1009, "a message may have at most 65536 bytes").deaf();
+    /// A fault of the relay's own.
+    pub(crate) const INTERNAL: Self = Self::new(1011, "internal error, please try again");
+    /// The relay has too much to do.
+    pub(crate) const BUSY: Self = Self::new(1013, "busy, please try again later");
+    /// No successful `join` in time.
+    pub(crate) const NO_JOIN: Self = Self::new(4002, "no join in time");
+    /// Does not read what it is sent.
+    pub(crate) const TOO_SLOW: Self =
+        Self::new(4008, "messages were not read fast enough").saying(ErrorCode::TooSlow);
+    /// The member came back over another connection.
+    pub(crate) const REPLACED: Self = Self::new(4010, "replaced by a newer connection");
+
+    const fn new(code: u16, reason: &'static str) -> Self {
+        Self { code, reason, error: None, waits_for_answer: true }
+    }
+
+    const fn saying(mut self, error: ErrorCode) -> Self {
+        self.error = Some(error);
+        self
+    }
+
+    const fn deaf(mut self) -> Self {
+        self.waits_for_answer = false;
+        self
+    }
+}
+
+/// What came in.
+pub(crate) enum Incoming {
+    /// A text frame.
+    Text(Utf8Bytes),
+    /// A binary frame; nobody here speaks binary.
+    Binary,
+}
+
+/// An answer to this connection's own messages, sent ahead of everything queued.
+pub(crate) enum Answer {
+    /// To a `timePing`: the sender's stamp and when it arrived. The moment of sending is
+    /// added when it is sent.
+    Pong {
+        /// The member's stamp.
+        t0: protocol::time::Millis,
+        /// When the ping arrived.
+        t1: SwarmTime,
+    },
+    /// Ready to send.
+    Text(Utf8Bytes),
+}
+
+/// Sets the bounds of a WebSocket before it is opened.
+pub(crate) fn bounded(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
+    upgrade
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_write_buffer_size(WRITE_BUFFER_MAX)
+        .max_message_size(MAX_MESSAGE)
+        .max_frame_size(MAX_MESSAGE)
+}
+
+/// Takes an open WebSocket apart into its two directions.
+pub(crate) fn split(
+    socket: WebSocket,
+    clock: RelayClock,
+    limits: &Limits,
+) -> (SocketReader, SocketWriter) {
+    let (sink, stream) = socket.split();
+    let patience = limits.ping_interval + limits.pong_timeout;
+    (
+        SocketReader { stream, clock: clock.clone(), patience },
+        SocketWriter { sink, clock, ping_interval: limits.ping_interval },
+    )
+}
+
+/// The queue for a connection's own answers.
+pub(crate) fn answers() -> (mpsc::Sender<Answer>, mpsc::Receiver<Answer>) {
+    mpsc::channel(ANSWERS)
+}
+
+/// The incoming direction.
+pub(crate) struct SocketReader {
+    stream: SplitStream<WebSocket>,
+    clock: RelayClock,
+    patience: Duration,
+}
+
+impl SocketReader {
+    /// The next frame and the moment it was read from the socket, before anything was made of
+    /// it. Frames that only keep the link alive are not shown.
+    ///
+    /// # Errors
+    ///
+    /// The goodbye that fits how the connection ended.
+    pub(crate) async fn next(&mut self) -> Result<(Incoming, SwarmTime), Goodbye> {
+        loop {
+            // Whatever arrives shows that the other side lives, pongs included.
+            let Ok(next) = timeout_at(Instant::now() + self.patience, self.stream.next()).await
+            else {
+                return Err(Goodbye::LOST);
+            };
+            let arrived = self.clock.now();
+            match next {
+                Some(Ok(Message::Text(text))) => return Ok((Incoming::Text(text), arrived)),
+                Some(Ok(Message::Binary(_))) => return Ok((Incoming::Binary, arrived)),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Close(_))) | None => return Err(Goodbye::DONE),
+                Some(Err(error)) => return Err(goodbye_after(error)),
+            }
+        }
+    }
+}
+
+fn goodbye_after(error: axum::Error) -> Goodbye {
+    match error.into_inner().downcast_ref::<tungstenite::Error>() {
+        Some(tungstenite::Error::Capacity(_)) => Goodbye::TOO_LARGE,
+        Some(tungstenite::Error::Utf8(_)) => Goodbye::NOT_TEXT,
+        Some(tungstenite::Error::Protocol(
+            tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
+        )) => Goodbye::LOST,
+        Some(tungstenite::Error::Protocol(_)) => Goodbye::PROTOCOL,
+        _ => Goodbye::LOST,
+    }
+}
+
+/// The outgoing direction.
+pub(crate) struct SocketWriter {
+    sink: SplitSink<WebSocket, Message>,
+    clock: RelayClock,
+    ping_interval: Duration,
+}
+
+impl SocketWriter {
+    /// Sends what is owed until the connection ends; answers before anything queued, so that
+    /// a time pong never waits behind a fan-out.
+    pub(crate) async fn run(
+        &mut self,
+        answers: &mut mpsc::Receiver<Answer>,
+        outbox: &mut OutboxReader,
+    ) -> Goodbye {
+        let mut pings = interval_at(Instant::now() + self.ping_interval, self.ping_interval);
+        loop {
+            let message = tokio::select! {
+                biased;
+                Some(answer) = answers.recv() => match answer {
+                    Answer::Pong { t0, t1 } => Message::Text(self.pong(t0, t1)),
+                    Answer::Text(text) => Message::Text(text),
+                },
+                _ = pings.tick() => Message::Ping(Default::default()),
+                frame = outbox.next() => match frame {
+                    Ok(frame) => Message::Text(frame),
+                    Err(goodbye) => return goodbye,
+                },
+            };
+            // A reader that has stopped reading blocks this for ever; the outbox's owner
+            // notices the full queue and hangs up.
+            tokio::select! {
+                biased;
+                goodbye = outbox.hung_up() => return goodbye,
+                sent = self.sink.send(message) => if sent.is_err() { return Goodbye::LOST },
+            }
+        }
+    }
+
+    /// Sends one message outside [`Self::run`].
+    ///
+    /// # Errors
+    ///
+    /// [`Goodbye::LOST`].
+    pub(crate) async fn send(&mut self, text: Utf8Bytes) -> Result<(), Goodbye> {
+        self.sink.send(Message::Text(text)).await.map_err(|_| Goodbye::LOST)
+    }
+
+    fn pong(&self, t0: protocol::time::Millis, t1: SwarmTime) -> Utf8Bytes {
+        let t2 = self.clock.now();
+        let midpoint = t1 + (t2 - t1).mul_f64(0.5);
+        let pong =
+            ServerMessage::TimePong { t0, t_s: midpoint.into(), t1: t1.into(), t2: t2.into() };
+        pong.encode().into()
+    }
+}
+
+/// Ends a connection: says why, closes, and waits a moment for the other side to do the same.
+pub(crate) async fn part(mut reader: SocketReader, mut writer: SocketWriter, goodbye: Goodbye) {
+    let parting = async {
+        if let Some(code) = goodbye.error {
+            let last = ServerMessage::Error {
+                code,
+                message: goodbye.reason.to_owned(),
+                in_reply_to: None,
+            };
+            writer.send(last.encode().into()).await.ok()?;
+        }
+        let frame = CloseFrame { code: goodbye.code, reason: goodbye.reason.into() };
+        writer.sink.send(Message::Close(Some(frame))).await.ok()?;
+        // Closing a socket with unread bytes resets it, and the reset may overtake the goodbye.
+        if goodbye.waits_for_answer {
+            while reader.stream.next().await?.is_ok() {}
+        }
+        Some(())
+    };
+    let _ = timeout(PARTING, parting).await;
+}

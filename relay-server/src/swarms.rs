@@ -1,0 +1,319 @@
+//! The swarms of one relay: a registry that knows which swarms exist, and a task for each.
+//!
+//! Every `join` goes through the registry, every other message straight to the swarm's task.
+//! A swarm's task ends when its last member has left and hands its mailbox back; a `join`
+//! that lies in it by then starts the swarm anew, so none is lost and no swarm ever runs
+//! twice. Nothing of the former swarm remains either way.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::Utf8Bytes;
+use protocol::ids::hex;
+use protocol::{ClientMessage, SwarmHash, UserId};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{debug, error, info};
+
+use crate::outbox::Outbox;
+use crate::relay::Shared;
+use crate::room::{Audience, Join, Output, Refusal, Room, snapshot};
+use crate::socket::{ConnectionId, Goodbye};
+
+/// Joins that may wait for the registry, which does next to nothing for each.
+pub(crate) const REGISTRY_MAILBOX: usize = 256;
+
+/// Messages that may wait for a swarm. Members beyond it wait at their own socket.
+const SWARM_MAILBOX: usize = 256;
+
+/// How soon a member who missed some presence is told who is there.
+const SUMMARY_INTERVAL: Duration = Duration::from_millis(250);
+
+/// A connection asks to be let into a swarm.
+pub(crate) struct Enter {
+    /// Which one.
+    pub(crate) swarm: SwarmHash,
+    /// As whom.
+    pub(crate) join: Join,
+    /// Over which connection.
+    pub(crate) connection: ConnectionId,
+    /// Where to send what the member is told.
+    pub(crate) outbox: Outbox,
+    /// The way to the swarm's task, once let in.
+    pub(crate) answer: oneshot::Sender<Result<mpsc::Sender<SwarmCommand>, Refusal>>,
+}
+
+/// What a swarm's task is told.
+pub(crate) enum SwarmCommand {
+    /// Someone wants to come in.
+    Enter(Box<Enter>, mpsc::Sender<SwarmCommand>),
+    /// A member said something.
+    Message {
+        /// Over which connection.
+        connection: ConnectionId,
+        /// What.
+        message: Box<ClientMessage>,
+    },
+    /// A connection has ended.
+    Gone {
+        /// Which one.
+        connection: ConnectionId,
+    },
+}
+
+/// What is left of a swarm that has ended.
+struct Ended {
+    swarm: SwarmHash,
+    mailbox: mpsc::Receiver<SwarmCommand>,
+}
+
+/// Runs the registry until the relay closes.
+pub(crate) async fn run_registry(relay: Arc<Shared>, mut mailbox: mpsc::Receiver<Enter>) {
+    let mut registry =
+        Registry { relay: relay.clone(), swarms: HashMap::new(), tasks: JoinSet::new() };
+    loop {
+        tokio::select! {
+            biased;
+            () = relay.closing.cancelled() => return,
+            Some(ended) = registry.tasks.join_next_with_id() => registry.ended(ended),
+            enter = mailbox.recv() => match enter {
+                Some(enter) => registry.pass_on(enter),
+                None => return,
+            },
+        }
+        relay.gauges.set_swarms(registry.swarms.len());
+    }
+}
+
+struct Registry {
+    relay: Arc<Shared>,
+    swarms: HashMap<SwarmHash, Running>,
+    tasks: JoinSet<Ended>,
+}
+
+struct Running {
+    mailbox: mpsc::Sender<SwarmCommand>,
+    task: Id,
+}
+
+impl Registry {
+    fn pass_on(&mut self, enter: Enter) {
+        if !self.swarms.contains_key(&enter.swarm) {
+            let (mailbox, mailbox_out) = mpsc::channel(SWARM_MAILBOX);
+            self.start(enter.swarm.clone(), mailbox, mailbox_out);
+        }
+        let Some(running) = self.swarms.get(&enter.swarm) else { return };
+        let way_in = running.mailbox.clone();
+        // A full mailbox drops the request, and the connection learns that the relay is busy:
+        // waiting here would hold up every other swarm.
+        if running.mailbox.try_send(SwarmCommand::Enter(Box::new(enter), way_in)).is_err() {
+            debug!("a swarm is too busy to let anyone in");
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(Id, Ended), JoinError>) {
+        match ended {
+            Ok((_, Ended { swarm, mailbox })) => {
+                // Only this task puts joins in, so none can arrive between the check and the removal.
+                let Some(running) = self.swarms.remove(&swarm) else { return };
+                if !mailbox.is_empty() {
+                    self.start(swarm, running.mailbox, mailbox);
+                }
+            }
+            Err(error) => {
+                error!("a swarm's task failed; its members are disconnected");
+                self.swarms.retain(|_, running| running.task != error.id());
+            }
+        }
+    }
+
+    fn start(
+        &mut self,
+        swarm: SwarmHash,
+        mailbox: mpsc::Sender<SwarmCommand>,
+        mailbox_out: mpsc::Receiver<SwarmCommand>,
+    ) {
+        let task = SwarmTask::new(self.relay.clone(), swarm.clone());
+        let task = self.tasks.spawn(task.run(mailbox_out)).id();
+        self.swarms.insert(swarm, Running { mailbox, task });
+    }
+}
+
+/// Owns one swarm: applies the room's rules and delivers what they say.
+struct SwarmTask {
+    relay: Arc<Shared>,
+    swarm: SwarmHash,
+    room: Room,
+    members: BTreeMap<UserId, Seat>,
+    connections: HashMap<ConnectionId, UserId>,
+}
+
+/// A member's end of its connection.
+struct Seat {
+    connection: ConnectionId,
+    outbox: Outbox,
+    /// Some presence was left out because the member reads slowly; a summary is owed.
+    owes_summary: bool,
+}
+
+impl SwarmTask {
+    fn new(relay: Arc<Shared>, swarm: SwarmHash) -> Self {
+        let room = Room::new(relay.limits.clone(), relay.clock.id().to_owned());
+        Self { relay, swarm, room, members: BTreeMap::new(), connections: HashMap::new() }
+    }
+
+    async fn run(mut self, mut mailbox: mpsc::Receiver<SwarmCommand>) -> Ended {
+        let mut summaries = interval(SUMMARY_INTERVAL);
+        summaries.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let owes_summaries = self.members.values().any(|seat| seat.owes_summary);
+            tokio::select! {
+                biased;
+                _ = summaries.tick(), if owes_summaries => self.summarise(),
+                command = mailbox.recv() => match command {
+                    Some(command) => self.handle(command),
+                    None => break,
+                },
+            }
+            if self.room.is_empty() {
+                break;
+            }
+        }
+        info!(swarm = self.swarm.short(), "swarm ended");
+        Ended { swarm: self.swarm, mailbox }
+    }
+
+    fn handle(&mut self, command: SwarmCommand) {
+        match command {
+            SwarmCommand::Enter(enter, way_in) => self.enter(*enter, way_in),
+            SwarmCommand::Message { connection, message } => {
+                // A connection that was replaced may still have messages on their way.
+                let Some(from) = self.connections.get(&connection).cloned() else { return };
+                let outputs = self.room.handle_message(self.relay.clock.now(), &from, *message);
+                self.deliver(outputs);
+            }
+            SwarmCommand::Gone { connection } => {
+                let Some(user) = self.connections.get(&connection).cloned() else { return };
+                self.remove(&user);
+            }
+        }
+    }
+
+    fn enter(&mut self, enter: Enter, way_in: mpsc::Sender<SwarmCommand>) {
+        let Enter { join, connection, outbox, answer, .. } = enter;
+        let user = join.user_id.clone();
+        let outputs = match self.room.join(join, hex(&rand::random::<[u8; 16]>())) {
+            Ok(outputs) => outputs,
+            Err(refusal) => {
+                // Whoever asked may be gone by now.
+                let _ = answer.send(Err(refusal));
+                return;
+            }
+        };
+        let seat = Seat { connection, outbox, owes_summary: false };
+        if let Some(former) = self.members.insert(user.clone(), seat) {
+            self.connections.remove(&former.connection);
+            former.outbox.hang_up(Goodbye::REPLACED);
+        } else {
+            self.relay.gauges.member_came();
+        }
+        self.connections.insert(connection, user.clone());
+        debug!(swarm = self.swarm.short(), members = self.members.len(), "member joined");
+        self.deliver(outputs);
+        if answer.send(Ok(way_in)).is_err() {
+            self.remove(&user);
+        }
+    }
+
+    /// Sends what the room says, and takes out those who can not be reached, until everyone
+    /// left has been told.
+    fn deliver(&mut self, outputs: Vec<Output>) {
+        let unreachable = self.send_all(outputs);
+        for (user, connection) in unreachable {
+            // It may be out already, or back over another connection.
+            if self.members.get(&user).is_some_and(|seat| seat.connection == connection) {
+                self.remove(&user);
+            }
+        }
+    }
+
+    fn send_all(&mut self, outputs: Vec<Output>) -> Vec<(UserId, ConnectionId)> {
+        let mut unreachable = Vec::new();
+        for output in outputs {
+            let is_droppable = output.is_droppable();
+            let frames = frames_of(&output);
+            for (user, seat) in &mut self.members {
+                let is_meant = match &output.to {
+                    Audience::All => true,
+                    Audience::One(one) => user == one,
+                    Audience::AllBut(one) => user != one,
+                };
+                if is_meant && seat.send(&frames, is_droppable).is_err() {
+                    unreachable.push((user.clone(), seat.connection));
+                }
+            }
+        }
+        unreachable
+    }
+
+    fn remove(&mut self, user: &UserId) {
+        let Some(seat) = self.members.remove(user) else { return };
+        self.connections.remove(&seat.connection);
+        self.relay.gauges.member_went();
+        if !seat.outbox.is_closed() {
+            debug!(swarm = self.swarm.short(), "member does not read its messages");
+            seat.outbox.hang_up(Goodbye::TOO_SLOW);
+        }
+        let outputs = self.room.leave(user);
+        debug!(swarm = self.swarm.short(), members = self.members.len(), "member left");
+        self.deliver(outputs);
+    }
+
+    /// Tells those who missed some presence who is there, once they have caught up.
+    fn summarise(&mut self) {
+        let owed: Vec<&mut Seat> = self
+            .members
+            .values_mut()
+            .filter(|seat| seat.owes_summary && seat.outbox.is_drained())
+            .collect();
+        if owed.is_empty() {
+            return;
+        }
+        let summary: Vec<Utf8Bytes> =
+            snapshot::members(self.room.peers()).iter().map(|part| part.encode().into()).collect();
+        for seat in owed {
+            seat.owes_summary = seat.outbox.push_together(summary.clone()).is_err();
+        }
+    }
+}
+
+impl Seat {
+    fn send(
+        &mut self,
+        frames: &[Utf8Bytes],
+        is_droppable: bool,
+    ) -> Result<(), crate::outbox::Full> {
+        match frames {
+            [frame] if is_droppable => {
+                if self.outbox.push_droppable(frame.clone()).is_err() {
+                    self.owes_summary = true;
+                }
+                Ok(())
+            }
+            [frame] => self.outbox.push(frame.clone()),
+            frames => self.outbox.push_together(frames.to_vec()),
+        }
+    }
+}
+
+/// Encoded once, however many members read it.
+fn frames_of(output: &Output) -> Vec<Utf8Bytes> {
+    match &output.message {
+        protocol::ServerMessage::Joined(joined) => {
+            snapshot::opening(joined.clone()).iter().map(|part| part.encode().into()).collect()
+        }
+        message => vec![message.encode().into()],
+    }
+}

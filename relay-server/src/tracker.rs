@@ -1,0 +1,362 @@
+//! The WebTorrent tracker: tells clients of a torrent about each other by passing WebRTC
+//! offers and answers between them.
+//!
+//! [`Tracker`] is sans-IO; [`run`] is the task that owns it, `link.rs` a connection to it,
+//! and `message.rs` what is said. Peers are told apart by torrent and peer id only, never by
+//! address family, so that clients on IPv4 and IPv6 meet.
+
+pub(crate) mod link;
+mod message;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use protocol::{Span, SwarmTime};
+use rand::Rng;
+use rand::seq::index;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::outbox::Outbox;
+use crate::relay::Shared;
+use crate::socket::{ConnectionId, Goodbye};
+use message::{Announce, AnnounceReply, Answer, Bytes20, Counts, Event, Failure, Reply, Request};
+
+/// Requests that may wait for the tracker. Clients beyond it wait at their own socket.
+pub(crate) const MAILBOX: usize = 1024;
+
+/// How often clients announce. The value of every WebTorrent tracker; far shorter ones leave
+/// clients with dozens of connections that never open. (seconds)
+const ANNOUNCE_INTERVAL: i64 = 120;
+
+/// A peer that has not announced for two intervals is gone.
+const PEER_LIFETIME: Span = Span::from_secs(2 * ANNOUNCE_INTERVAL);
+
+/// How long an offer may be answered. Clients give up after 50 s.
+const OFFER_LIFETIME: Span = Span::from_secs(120);
+
+/// Offers of one peer that may wait for an answer: two announces of the largest size a minute.
+const OFFERS_WAITING: usize = 64;
+
+/// Torrents that one connection may announce.
+const TORRENTS_PER_CONNECTION: usize = 100;
+
+/// Peers that one connection may be in one torrent: several clients in a web page share it.
+const PEERS_PER_TORRENT: usize = 4;
+
+/// How often what has expired is cleared away.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Everything the tracker knows.
+#[derive(Default)]
+pub(crate) struct Tracker {
+    torrents: HashMap<Bytes20, Torrent>,
+    /// What each connection announced, to forget it when the connection ends.
+    connections: HashMap<ConnectionId, Vec<(Bytes20, Bytes20)>>,
+}
+
+#[derive(Default)]
+struct Torrent {
+    peers: IndexMap<Bytes20, Peer>,
+    downloaded: u64,
+}
+
+struct Peer {
+    connection: ConnectionId,
+    is_seeder: bool,
+    expires: SwarmTime,
+    offers: VecDeque<SentOffer>,
+}
+
+/// An offer that one other peer may answer, once.
+struct SentOffer {
+    offer_id: Bytes20,
+    to: Bytes20,
+    expires: SwarmTime,
+}
+
+/// A text frame for one connection.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Sending {
+    to: ConnectionId,
+    text: String,
+}
+
+impl Tracker {
+    /// Does what a client asks. `rng` chooses who gets an offer.
+    fn handle(
+        &mut self,
+        now: SwarmTime,
+        from: ConnectionId,
+        request: Request,
+        rng: &mut impl Rng,
+    ) -> Vec<Sending> {
+        let handled = match request {
+            Request::Announce(announce) => self.announce(now, from, announce, rng),
+            Request::Answer(answer) => self.answer(now, from, answer),
+            Request::Scrape(hashes) => Ok(self.scrape(from, &hashes)),
+        };
+        handled.unwrap_or_else(|failure| vec![Sending { to: from, text: failure.encode() }])
+    }
+
+    /// Forgets a connection and all it announced.
+    fn disconnect(&mut self, connection: ConnectionId) {
+        for (info_hash, peer_id) in self.connections.remove(&connection).unwrap_or_default() {
+            self.remove_peer(info_hash, peer_id);
+        }
+    }
+
+    /// Forgets peers and offers that have expired.
+    fn expire(&mut self, now: SwarmTime) {
+        let mut expired = Vec::new();
+        for (info_hash, torrent) in &mut self.torrents {
+            for (peer_id, peer) in &mut torrent.peers {
+                peer.offers.retain(|offer| offer.expires > now);
+                if peer.expires <= now {
+                    expired.push((*info_hash, *peer_id, peer.connection));
+                }
+            }
+        }
+        for (info_hash, peer_id, connection) in expired {
+            self.leave(info_hash, peer_id, connection);
+        }
+    }
+
+    fn announce(
+        &mut self,
+        now: SwarmTime,
+        from: ConnectionId,
+        announce: Announce,
+        rng: &mut impl Rng,
+    ) -> Result<Vec<Sending>, Failure> {
+        let Announce { info_hash, peer_id, event, is_seeder, offers } = announce;
+        self.check_owner(info_hash, peer_id, from)?;
+        if event == Event::Stopped {
+            self.leave(info_hash, peer_id, from);
+            return Ok(vec![self.counts_reply(info_hash, from)]);
+        }
+        self.enter(info_hash, peer_id, from)?;
+        let torrent = self.torrents.entry(info_hash).or_default();
+        let peer = torrent.peers.entry(peer_id).or_insert_with(|| Peer {
+            connection: from,
+            is_seeder: false,
+            expires: now,
+            offers: VecDeque::new(),
+        });
+        peer.expires = now + PEER_LIFETIME;
+        if event == Event::Completed {
+            // Clients that only seed say `completed` too, before anything else.
+            torrent.downloaded += u64::from(!peer.is_seeder);
+            peer.is_seeder = true;
+        } else if let Some(is_seeder) = is_seeder {
+            peer.is_seeder = is_seeder;
+        }
+        let mut sendings = vec![self.counts_reply(info_hash, from)];
+        sendings.extend(self.pass_offers(now, (info_hash, peer_id), offers, rng));
+        Ok(sendings)
+    }
+
+    /// Gives each offer to another peer, chosen by chance; offers without one are dropped.
+    fn pass_offers(
+        &mut self,
+        now: SwarmTime,
+        (info_hash, peer_id): (Bytes20, Bytes20),
+        offers: Vec<message::Offer>,
+        rng: &mut impl Rng,
+    ) -> Vec<Sending> {
+        let Some(torrent) = self.torrents.get_mut(&info_hash) else { return Vec::new() };
+        let Some(offerer) = torrent.peers.get_index_of(&peer_id) else { return Vec::new() };
+        let others = torrent.peers.len() - 1;
+        let count = offers.len().min(others);
+        let mut sendings = Vec::with_capacity(count);
+        let mut sent = Vec::with_capacity(count);
+        for (offer, chosen) in offers.into_iter().zip(index::sample(rng, others, count)) {
+            // Counted among the others, the offerer's own place is skipped.
+            let chosen = if chosen >= offerer { chosen + 1 } else { chosen };
+            let Some((to, receiver)) = torrent.peers.get_index(chosen) else { continue };
+            let message::Offer { offer, offer_id } = offer;
+            let reply = AnnounceReply::Offer { info_hash, peer_id, offer, offer_id };
+            let text = Reply::Announce(reply).encode();
+            sendings.push(Sending { to: receiver.connection, text });
+            sent.push(SentOffer { offer_id, to: *to, expires: now + OFFER_LIFETIME });
+        }
+        if let Some(peer) = torrent.peers.get_mut(&peer_id) {
+            peer.offers.extend(sent);
+            let surplus = peer.offers.len().saturating_sub(OFFERS_WAITING);
+            peer.offers.drain(..surplus);
+        }
+        sendings
+    }
+
+    /// Passes an answer back, if the answering peer was given that very offer.
+    fn answer(
+        &mut self,
+        now: SwarmTime,
+        from: ConnectionId,
+        answer: Answer,
+    ) -> Result<Vec<Sending>, Failure> {
+        let Answer { info_hash, peer_id, to_peer_id, offer_id, answer } = answer;
+        self.check_owner(info_hash, peer_id, from)?;
+        let offerer = self
+            .torrents
+            .get_mut(&info_hash)
+            .and_then(|torrent| torrent.peers.get_mut(&to_peer_id))
+            .ok_or(Failure::announce(info_hash, "the peer that offered is gone"))?;
+        let asked = offerer.offers.iter().position(|offer| {
+            offer.offer_id == offer_id && offer.to == peer_id && offer.expires > now
+        });
+        let asked = asked.ok_or(Failure::announce(info_hash, "no such offer was sent to you"))?;
+        offerer.offers.remove(asked);
+        let reply = AnnounceReply::Answer { info_hash, peer_id, answer, offer_id };
+        Ok(vec![Sending { to: offerer.connection, text: Reply::Announce(reply).encode() }])
+    }
+
+    fn scrape(&self, from: ConnectionId, hashes: &[Bytes20]) -> Vec<Sending> {
+        let files = hashes.iter().map(|hash| (*hash, self.counts(*hash))).collect();
+        vec![Sending { to: from, text: Reply::Scrape { files }.encode() }]
+    }
+
+    /// # Errors
+    ///
+    /// [`Failure`] when the peer belongs to another connection: a stranger may neither speak
+    /// for it nor send it away.
+    fn check_owner(
+        &self,
+        info_hash: Bytes20,
+        peer_id: Bytes20,
+        from: ConnectionId,
+    ) -> Result<(), Failure> {
+        let peer = self.torrents.get(&info_hash).and_then(|torrent| torrent.peers.get(&peer_id));
+        if peer.is_some_and(|peer| peer.connection != from) {
+            return Err(Failure::announce(info_hash, "this peer_id is another connection's"));
+        }
+        Ok(())
+    }
+
+    /// Notes that a connection announces a peer, within its bounds.
+    fn enter(
+        &mut self,
+        info_hash: Bytes20,
+        peer_id: Bytes20,
+        from: ConnectionId,
+    ) -> Result<(), Failure> {
+        let announced = self.connections.entry(from).or_default();
+        if announced.contains(&(info_hash, peer_id)) {
+            return Ok(());
+        }
+        let in_torrent = announced.iter().filter(|(hash, _)| *hash == info_hash).count();
+        if in_torrent >= PEERS_PER_TORRENT {
+            let reason = "one connection may be at most 4 peers of a torrent";
+            return Err(Failure::announce(info_hash, reason));
+        }
+        if announced.len() >= TORRENTS_PER_CONNECTION {
+            let reason = "one connection may announce at most 100 torrents";
+            return Err(Failure::announce(info_hash, reason));
+        }
+        announced.push((info_hash, peer_id));
+        Ok(())
+    }
+
+    fn leave(&mut self, info_hash: Bytes20, peer_id: Bytes20, connection: ConnectionId) {
+        if let Some(announced) = self.connections.get_mut(&connection) {
+            announced.retain(|entry| *entry != (info_hash, peer_id));
+            if announced.is_empty() {
+                self.connections.remove(&connection);
+            }
+        }
+        self.remove_peer(info_hash, peer_id);
+    }
+
+    fn remove_peer(&mut self, info_hash: Bytes20, peer_id: Bytes20) {
+        let Some(torrent) = self.torrents.get_mut(&info_hash) else { return };
+        torrent.peers.swap_remove(&peer_id);
+        if torrent.peers.is_empty() {
+            self.torrents.remove(&info_hash);
+        }
+    }
+
+    fn counts(&self, info_hash: Bytes20) -> Counts {
+        let Some(torrent) = self.torrents.get(&info_hash) else { return Counts::default() };
+        let complete = torrent.peers.values().filter(|peer| peer.is_seeder).count();
+        let incomplete = torrent.peers.len() - complete;
+        Counts { complete, incomplete, downloaded: torrent.downloaded }
+    }
+
+    fn counts_reply(&self, info_hash: Bytes20, to: ConnectionId) -> Sending {
+        let Counts { complete, incomplete, .. } = self.counts(info_hash);
+        let interval = ANNOUNCE_INTERVAL;
+        let reply = AnnounceReply::Counts { info_hash, interval, complete, incomplete };
+        Sending { to, text: Reply::Announce(reply).encode() }
+    }
+}
+
+/// What the tracker's task is told.
+pub(crate) enum TrackerCommand {
+    /// A client connected.
+    Connected {
+        /// Over which connection.
+        connection: ConnectionId,
+        /// Where to send what it is told.
+        outbox: Outbox,
+    },
+    /// A client asks something.
+    Request {
+        /// Over which connection.
+        connection: ConnectionId,
+        /// What.
+        request: Box<Request>,
+    },
+    /// A connection has ended.
+    Gone {
+        /// Which one.
+        connection: ConnectionId,
+    },
+}
+
+/// Owns the tracker until the relay closes.
+pub(crate) async fn run(relay: Arc<Shared>, mut mailbox: mpsc::Receiver<TrackerCommand>) {
+    let mut tracker = Tracker::default();
+    let mut outboxes: HashMap<ConnectionId, Outbox> = HashMap::new();
+    let mut sweeps = interval(SWEEP_INTERVAL);
+    sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let command = tokio::select! {
+            biased;
+            () = relay.closing.cancelled() => return,
+            _ = sweeps.tick() => {
+                tracker.expire(relay.clock.now());
+                continue;
+            }
+            command = mailbox.recv() => command,
+        };
+        match command {
+            None => return,
+            Some(TrackerCommand::Connected { connection, outbox }) => {
+                outboxes.insert(connection, outbox);
+            }
+            Some(TrackerCommand::Gone { connection }) => {
+                tracker.disconnect(connection);
+                outboxes.remove(&connection);
+            }
+            Some(TrackerCommand::Request { connection, request }) => {
+                let now = relay.clock.now();
+                for Sending { to, text } in
+                    tracker.handle(now, connection, *request, &mut rand::rng())
+                {
+                    let Some(outbox) = outboxes.get(&to) else { continue };
+                    if outbox.push(text.into()).is_err() {
+                        tracker.disconnect(to);
+                        if let Some(outbox) = outboxes.remove(&to) {
+                            outbox.hang_up(Goodbye::UNREAD);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

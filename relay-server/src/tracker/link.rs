@@ -1,0 +1,70 @@
+//! One tracker client's connection on `/announce`.
+
+use std::sync::Arc;
+
+use axum::extract::ws::WebSocket;
+
+use super::TrackerCommand;
+use super::message::Request;
+use crate::outbox::outbox;
+use crate::rate::TokenBucket;
+use crate::relay::Shared;
+use crate::socket::{self, Answer, ConnectionId, Goodbye, Incoming, SocketReader};
+
+/// Runs the connection from its first message to its goodbye.
+pub(crate) async fn serve(socket: WebSocket, relay: Arc<Shared>) {
+    let (mut reader, mut writer) = socket::split(socket, relay.clock.clone(), &relay.limits);
+    let connection = relay.next_connection();
+    let (outbox, mut outbox_out) = outbox(&relay.limits);
+    let (answers, mut answers_out) = socket::answers();
+    if relay.tracker.send(TrackerCommand::Connected { connection, outbox }).await.is_err() {
+        return;
+    }
+    let goodbye = tokio::select! {
+        biased;
+        () = relay.closing.cancelled() => Goodbye::GOING_AWAY,
+        goodbye = listen(&mut reader, connection, &relay, answers) => goodbye,
+        goodbye = writer.run(&mut answers_out, &mut outbox_out) => goodbye,
+    };
+    // The tracker's task is gone only when the relay is.
+    let _ = relay.tracker.send(TrackerCommand::Gone { connection }).await;
+    socket::part(reader, writer, goodbye).await;
+}
+
+async fn listen(
+    reader: &mut SocketReader,
+    connection: ConnectionId,
+    relay: &Shared,
+    answers: tokio::sync::mpsc::Sender<Answer>,
+) -> Goodbye {
+    let mut budget = TokenBucket::new(relay.limits.tracker_messages, relay.clock.now());
+    loop {
+        let (incoming, arrived) = match reader.next().await {
+            Ok(read) => read,
+            Err(goodbye) => return goodbye,
+        };
+        let text = match incoming {
+            Incoming::Text(text) => text,
+            // Read as what it is not: the refusal has the form clients can take.
+            Incoming::Binary => Default::default(),
+        };
+        let decoded = Request::decode(&text);
+        if !budget.admits(arrived) {
+            // Clients repeat themselves at the next interval; an answer would only add load.
+            continue;
+        }
+        match decoded {
+            Ok(request) => {
+                let request = Box::new(request);
+                let command = TrackerCommand::Request { connection, request };
+                if relay.tracker.send(command).await.is_err() {
+                    return Goodbye::INTERNAL;
+                }
+            }
+            Err(failure) => {
+                // A full queue means that the client reads no answers; it will miss this one.
+                let _ = answers.try_send(Answer::Text(failure.encode().into()));
+            }
+        }
+    }
+}
