@@ -414,7 +414,7 @@ fn random_run(seed: u64) -> Vec<Output> {
     let mut outputs = Vec::new();
     let users = ["ada", "mia", "zoe"];
     for step in 0..500 {
-        now = now + Span::from_micros(rng.random_range(0..300_000));
+        now += Span::from_micros(rng.random_range(0..300_000));
         let swarm = SwarmTime::from_nanos(now.as_nanos());
         let term = rng.random_range(0..5);
         let user_id = id(users[rng.random_range(0..3)]);
