@@ -28,6 +28,9 @@ export default defineConfig(({ mode }) => ({
   preview: { headers: { 'Content-Security-Policy': CONTENT_SECURITY_POLICY } },
   test: {
     include: ['src/**/*.test.{ts,tsx}', 'tests/types/**/*.test.ts'],
-    environment: 'happy-dom',
+    // Tests of components ask for a document themselves.
+    environment: 'node',
   },
+  // The examples and bounds of the protocol are read from the crate that owns them.
+  server: { fs: { allow: ['..'] } },
 }))

@@ -162,7 +162,7 @@ export function song(
     artwork: digit === '1',
     readiness: [ME, KITCHEN, PHONE].map((userId, index) => {
       const part = held[index] ?? 0
-      return { userId, heldBytes: Math.round(size * part), playable: part > 0.2 }
+      return { userId, heldBytes: Math.ceil(size * part), playable: part > 0.2 }
     }),
     rates: { peers: held.some((part) => part < 1) ? 2 : 0, down: 0, up: 0 },
     fault: null,

@@ -265,4 +265,4 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
   }
 }
 
-const COVER = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 96 96"><rect width="96" height="96" fill="#123c3a"/><circle cx="66" cy="30" r="15" fill="#f2c14e"/><path d="M0 62q24-16 48 0t48 0v34H0z" fill="#2f7f79"/><path d="M0 76q24-14 48 0t48 0v20H0z" fill="#0b2a29"/></svg>`
+const COVER = `<svg xmlns="http://www.w3.org/2000/svg" width="96" height="96" viewBox="0 0 96 96"><rect width="96" height="96" fill="#123c3a"/><circle cx="66" cy="30" r="15" fill="#f2c14e"/><path d="M0 62q24-16 48 0t48 0v34H0z" fill="#2f7f79"/><path d="M0 76q24-14 48 0t48 0v20H0z" fill="#0b2a29"/></svg>`

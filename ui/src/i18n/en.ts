@@ -103,7 +103,7 @@ export const en = {
     join: 'Join',
     nearby: 'Parties nearby',
     nearbyEmpty: 'No parties nearby yet. Start one here, or check that both devices are on the same Wi-Fi.',
-    joinNearby: (name: string) => `Join the party on ${name}`,
+    joinNearby: 'Join the party on',
     more: 'Join by relay address',
     relay: 'Relay address',
     relayHint: 'For a relay somewhere else. Begins with ws:// or wss://',
@@ -121,7 +121,6 @@ export const en = {
     settings: 'Settings',
     devices: (count: number) => plural(count, 'device'),
     devicesTitle: 'Devices',
-    host: 'Host',
     director: 'Director',
     you: 'This device',
     directing: 'You control playback',
@@ -151,12 +150,11 @@ export const en = {
     emptyGuestHint: 'Add a song. Everyone will get a copy to play.',
     drop: 'Drop to share with everyone',
     reading: (name: string) => `Reading ${name}`,
-    select: (title: string) => `Choose ${title}`,
+    select: 'Choose',
     selected: 'Up next',
     onAir: 'On air',
     remove: (title: string) => `Stop sharing ${title}`,
     forget: (title: string) => `Forget ${title}`,
-    who: 'Who has it',
     whoHas: (title: string) => `Who has ${title}`,
     by: (name: string) => `from ${name}`,
     fromYou: 'from you',
@@ -173,9 +171,6 @@ export const en = {
     play: 'Play on every device',
     stop: 'Stop on every device',
     position: 'Position',
-    offsetLate: (ms: string) => `${ms} ms late`,
-    offsetEarly: (ms: string) => `${ms} ms early`,
-    inPlace: 'In place',
   },
 
   speaker: {
@@ -208,10 +203,6 @@ export const en = {
   log: {
     title: 'What happened',
     empty: 'Nothing yet.',
-  },
-
-  sharing: {
-    missing: 'Songs cannot be exchanged on this system: its web view has no WebRTC. Songs already here still play.',
   },
 
   relayPage: {

@@ -67,6 +67,8 @@ export const MAX_CALLS = 8
 export const MAX_ANSWERED = 32
 /** Calls kept for torrents not carried yet; the oldest is dropped. */
 const MAX_EARLY = 32
+/** Candidates kept with such a call; a device has fewer addresses. */
+const MAX_EARLY_MORE = 32
 const RETRY = { first: 1_000, longest: 30_000 }
 
 interface Link {
@@ -89,6 +91,8 @@ interface Retry {
 interface EarlyCall {
   readonly from: UserId
   readonly call: SignalStep
+  /** What the caller said on this connection since. */
+  readonly more: SessionSignal[]
   readonly until: number
 }
 
@@ -115,6 +119,10 @@ export function createLinks({ me, nameConnection, chance }: LinksOptions): Links
   function open(link: Omit<Link, 'connected' | 'idleSince'>): void {
     links.set(link.connection, { ...link, connected: false, idleSince: null })
     commands.push({ do: 'open', connection: link.connection, infoHash: link.infoHash, role: link.role })
+  }
+
+  function feed(connection: string, signal: SessionSignal): void {
+    commands.push({ do: 'feed', connection, signal })
   }
 
   function drop(link: Link): void {
@@ -160,7 +168,7 @@ export function createLinks({ me, nameConnection, chance }: LinksOptions): Links
       return
     }
     open({ connection, infoHash, member: from, role: 'answerer', deadline: now + CONNECT_TIMEOUT })
-    commands.push({ do: 'feed', connection, signal: call.signal })
+    feed(connection, call.signal)
   }
 
   return {
@@ -170,7 +178,11 @@ export function createLinks({ me, nameConnection, chance }: LinksOptions): Links
       for (const key of retries.keys()) if (!isWanted(...unpair(key))) retries.delete(key)
       const calls = early.filter((kept) => wanted.has(kept.call.infoHash))
       early = early.filter((kept) => !wanted.has(kept.call.infoHash))
-      for (const { from, call, until } of calls) if (now <= until) handleCall(from, call, now)
+      for (const { from, call, more, until } of calls) {
+        if (now > until) continue
+        handleCall(from, call, now)
+        if (links.has(call.connection)) more.forEach((signal) => feed(call.connection, signal))
+      }
       callWhoIsMissing(now)
     },
 
@@ -184,15 +196,20 @@ export function createLinks({ me, nameConnection, chance }: LinksOptions): Links
           return
         }
         if (signal.signal.type === 'answer') link.deadline = now + CONNECT_TIMEOUT
-        commands.push({ do: 'feed', connection: link.connection, signal: signal.signal })
+        feed(link.connection, signal.signal)
         return
       }
-      if (signal.kind !== 'signal' || signal.signal.type !== 'offer' || from === me) return
+      if (signal.kind !== 'signal' || from === me) return
+      if (signal.signal.type !== 'offer') {
+        const kept = early.find(({ call, from: caller }) => caller === from && call.connection === signal.connection)
+        if (kept && kept.more.length < MAX_EARLY_MORE) kept.more.push(signal.signal)
+        return
+      }
       if (wanted.has(signal.infoHash)) {
         handleCall(from, signal, now)
         return
       }
-      early.push({ from, call: signal, until: now + EARLY_CALL_KEPT })
+      early.push({ from, call: signal, more: [], until: now + EARLY_CALL_KEPT })
       if (early.length > MAX_EARLY) early.shift()
     },
 

@@ -94,14 +94,18 @@ export function Join() {
                 <button
                   type="button"
                   class={styles['found']}
-                  aria-label={en.join.joinNearby(found.name)}
                   onClick={() => join({ kind: 'nearby', id: found.id })}
                 >
                   <span>
-                    <strong>{found.name}</strong>
+                    <strong>
+                      <span class="visually-hidden">{en.join.joinNearby} </span>
+                      {found.name}
+                    </strong>
                     <span class={styles['hint']}>{hostOf(found.url)}</span>
                   </span>
-                  <span class={styles['go']}>{en.join.join}</span>
+                  <span class={styles['go']} aria-hidden="true">
+                    {en.join.join}
+                  </span>
                 </button>
               </li>
             ))}

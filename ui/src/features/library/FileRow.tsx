@@ -30,7 +30,10 @@ export function FileRow({ file }: { readonly file: FileView }) {
     <>
       <Cover fileId={file.fileId} artwork={file.artwork} />
       <span class={styles['text']}>
-        <span class={styles['title']}>{title}</span>
+        <span class={styles['title']}>
+          {swarm?.isDirector && <span class="visually-hidden">{en.files.select} </span>}
+          {title}
+        </span>
         {file.media.artist && <span class={styles['artist']}>{file.media.artist}</span>}
         <span class={styles['soft']}>{facts.filter(Boolean).join(' · ')}</span>
       </span>
@@ -43,7 +46,6 @@ export function FileRow({ file }: { readonly file: FileView }) {
           type="button"
           class={styles['choose']}
           aria-pressed={selected}
-          aria-label={en.files.select(title)}
           onClick={() => party.ask({ type: 'selectFile', fileId: file.fileId })}
         >
           {about}

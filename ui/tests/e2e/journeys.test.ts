@@ -1,0 +1,153 @@
+/** The built window in a browser, on a made-up party: journeys, access, and what it asks of the network. */
+import axe from 'axe-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { openBrowser, serveSite } from './browser'
+import type { Site } from './browser'
+
+const PHONE = { width: 360, height: 740 }
+const DESKTOP = { width: 1280, height: 800 }
+
+let browser: Browser
+let site: Site
+let page: Page
+let complaints: string[]
+let asked: string[]
+
+beforeAll(async () => {
+  browser = await openBrowser()
+  site = await serveSite()
+})
+
+afterAll(async () => {
+  await browser.close()
+  await site.close()
+})
+
+afterEach(async () => {
+  await page.context().close()
+})
+
+test('someone joins, adds a song, plays it and leaves', async () => {
+  await open('lobby', { viewport: PHONE })
+  await page.getByLabel('Party key').fill('green river')
+  await page.getByRole('button', { name: 'Join', exact: true }).click()
+  await page.getByRole('heading', { level: 1, name: 'green river' }).waitFor()
+
+  await page.getByRole('button', { name: 'Add music' }).click()
+  await page.getByRole('button', { name: /^Choose Track/ }).click()
+  await page.getByRole('button', { name: 'Play on every device' }).click()
+  await page.getByText('On air').waitFor()
+  await page.getByRole('slider', { name: 'Position' }).waitFor()
+
+  await page.getByRole('button', { name: 'Stop on every device' }).click()
+  await page.getByRole('button', { name: 'Leave' }).click()
+  await page.getByRole('button', { name: 'Start a party here' }).waitFor()
+  expect(complaints).toEqual([])
+})
+
+test('everything on the way in can be done by keyboard', async () => {
+  await open('lobby', { viewport: DESKTOP })
+  await page.keyboard.press('Tab')
+  await page.keyboard.type('green river')
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { level: 1, name: 'green river' }).waitFor()
+
+  await page.getByRole('button', { name: 'Settings' }).focus()
+  await page.keyboard.press('Enter')
+  await page.getByRole('dialog', { name: 'Settings' }).waitFor()
+  await page.keyboard.press('Escape')
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  const focused = await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))
+  expect(focused, 'closing a sheet gives the focus back').toBe('Settings')
+})
+
+test('the position moves while the song plays, and not with reduced motion alone', async () => {
+  await open('guest', { viewport: DESKTOP, reducedMotion: 'reduce' })
+  const bar = page.getByRole('progressbar', { name: 'Position' })
+  const before = Number(await bar.getAttribute('value'))
+  await expect.poll(async () => Number(await bar.getAttribute('value')), { timeout: 5_000 }).toBeGreaterThan(before)
+})
+
+test('a picture of a song is drawn under the window’s own policy', async () => {
+  await open('party', { viewport: DESKTOP })
+  await expect.poll(() => page.locator('img').first().evaluate((image) => image instanceof HTMLImageElement && image.naturalWidth)).toBe(96)
+})
+
+test('a relay’s page tells a plain browser where the party is', async () => {
+  await open(null, { viewport: PHONE })
+  expect(await page.getByRole('main').innerText()).toContain(`${site.url.replace('http', 'ws')}ws`)
+})
+
+test('nothing outside is asked for', async () => {
+  await open('party', { viewport: DESKTOP })
+  await page.getByRole('button', { name: 'Settings' }).click()
+  expect(asked.filter((url) => !url.startsWith(site.url) && !url.startsWith('blob:'))).toEqual([])
+})
+
+describe.each(['light', 'dark'] as const)('in the %s theme', (colorScheme) => {
+  describe.each([
+    ['phone', PHONE],
+    ['desktop', DESKTOP],
+  ])('on a %s', (_name, viewport) => {
+    test.each(['lobby', 'party', 'guest', 'crowd', 'empty'])('the %s screen is open to everyone', async (scene) => {
+      await open(scene, { viewport, colorScheme, reducedMotion: 'reduce' })
+      await page.evaluate(() => document.querySelectorAll('details').forEach((details) => (details.open = true)))
+      expect(await findings()).toEqual([])
+      expect(await overflow(), 'nothing sticks out at the side').toBe(0)
+      expect(await smallTargets(), 'everything to press is 44 px or more').toEqual([])
+    })
+
+    test('the settings are open to everyone', async () => {
+      await open('party', { viewport, colorScheme, reducedMotion: 'reduce' })
+      await page.getByRole('button', { name: 'Settings' }).click()
+      expect(await findings()).toEqual([])
+      expect(await smallTargets()).toEqual([])
+    })
+  })
+})
+
+test('the room fits a screen of 320 px, as at 400 percent zoom', async () => {
+  await open('crowd', { viewport: { width: 320, height: 640 } })
+  expect(await overflow()).toBe(0)
+})
+
+async function open(scene: string | null, options: BrowserContextOptions): Promise<void> {
+  const context = await browser.newContext(options)
+  page = await context.newPage()
+  complaints = []
+  asked = []
+  page.on('request', (request) => asked.push(request.url()))
+  page.on('pageerror', (error) => complaints.push(error.message))
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text())
+  })
+  await page.goto(scene === null ? site.url : `${site.url}?demo=${scene}`)
+  await page.locator('main').waitFor()
+}
+
+/** What axe finds, by rule and element. */
+async function findings(): Promise<string[]> {
+  // Run as a string: the window's policy forbids scripts added to the page.
+  await page.evaluate(axe.source)
+  return page.evaluate(async () => {
+    const { violations } = await window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
+    return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 160)}`))
+  })
+}
+
+function overflow(): Promise<number> {
+  return page.evaluate(() => Math.max(0, document.documentElement.scrollWidth - window.innerWidth))
+}
+
+function smallTargets(): Promise<string[]> {
+  return page.evaluate(() =>
+    [...document.querySelectorAll('button, select, textarea, summary, input:not([type=checkbox]):not([type=range])')]
+      .filter((element) => element.checkVisibility())
+      .filter((element) => {
+        const { width, height } = element.getBoundingClientRect()
+        return width < 43.5 || height < 43.5
+      })
+      .map((element) => element.outerHTML.slice(0, 120)),
+  )
+}
