@@ -6,7 +6,7 @@ export type Tone = 'good' | 'wait' | 'bad' | 'plain'
 export function Chip({ tone, children, label }: { readonly tone: Tone; readonly children: string; readonly label?: string }) {
   return (
     <span class={`${styles['chip']} ${styles[tone]}`}>
-      <span class={styles['mark']} aria-hidden="true" />
+      {tone !== 'plain' && <span class={styles['mark']} aria-hidden="true" />}
       {label && <span class="visually-hidden">{label}: </span>}
       {children}
     </span>

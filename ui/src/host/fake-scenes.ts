@@ -138,7 +138,7 @@ export function playing(file: string, positionMs: number, durationMs: number): V
 }
 
 export function fileId(digit: string): string {
-  return `${digit}5c0ffee`.repeat(8)
+  return (Number.parseInt(digit, 16) * 0x2b1d).toString(16).padStart(8, '0').split('').toReversed().join('').repeat(8)
 }
 
 export function song(

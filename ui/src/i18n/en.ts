@@ -6,6 +6,7 @@
  */
 import type { LinkState } from '../protocol/generated/LinkState'
 import type { LogLevel } from '../protocol/generated/LogLevel'
+import type { Notice } from '../protocol/generated/Notice'
 import type { NoticeCode } from '../protocol/generated/NoticeCode'
 import type { PlaybackState } from '../protocol/generated/PlaybackState'
 import type { Share } from '../state/files'
@@ -44,6 +45,12 @@ export const notices = {
   'bad-setting': 'A setting was out of range and was not changed.',
   'window-fault': 'Something went wrong in this window. Music goes on; restart the app if a song does not arrive.',
 } as const satisfies Record<NoticeCode, string>
+
+/** What a notice is about: mostly a name, sometimes a number that needs words. */
+export function detailText({ code, detail }: Notice): string {
+  if (code === 'underrun' && /^\d+$/.test(detail)) return `${plural(Number(detail), 'time')} since the app started`
+  return detail
+}
 
 export const logLevels = {
   info: 'Note',
@@ -182,6 +189,19 @@ export const en = {
     delayHint: 'If this speaker sounds late, raise this until the echo is gone.',
     milliseconds: (ms: number) => `${ms} milliseconds`,
     latency: (ms: string) => `The system adds ${ms} ms, already taken into account.`,
+    timing: 'Timing',
+    place: 'Distance from its place',
+    late: (size: string) => `${size} late`,
+    early: (size: string) => `${size} early`,
+    correction: 'Speed correction',
+    clock: 'Clock, one standard deviation',
+    roundTrip: 'Round trip',
+    skew: 'Clock rate against the party',
+    format: 'Output',
+    rateAndChannels: (rate: number, channels: number) => `${(rate / 1000).toLocaleString('en')} kHz, ${plural(channels, 'channel')}`,
+    jumps: 'Moves that could be heard',
+    underruns: 'Times sound was cut',
+    unknown: 'Not known yet',
   },
 
   settings: {

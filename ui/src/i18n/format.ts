@@ -37,11 +37,21 @@ export function byteRate(bytesPerSecond: number): string {
   return `${byteSize(bytesPerSecond)}/s`
 }
 
-/** `±180 µs`, or `±2.4 ms` from a millisecond on. */
-export function plusMinus(us: number): string {
+/** `180 µs`, or `2.4 ms` from a millisecond on; the sign is left out. */
+export function shortSpan(us: number): string {
   const size = Math.abs(us)
-  if (size < 999.5) return `±${Math.round(size)} µs`
-  return `±${size < 9_950 ? (size / 1000).toFixed(1) : Math.round(size / 1000)} ms`
+  if (size < 999.5) return `${Math.round(size)} µs`
+  return `${size < 9_950 ? (size / 1000).toFixed(1) : Math.round(size / 1000)} ms`
+}
+
+/** `±180 µs`. */
+export function plusMinus(us: number): string {
+  return `±${shortSpan(us)}`
+}
+
+/** `+12.4 ppm`. */
+export function partsPerMillion(ppm: number): string {
+  return `${ppm < 0 ? '−' : '+'}${Math.abs(ppm).toFixed(1)} ppm`
 }
 
 /** `1 device`, `3 devices`. */

@@ -53,90 +53,92 @@ export function Join() {
         <h1>{en.join.tagline}</h1>
       </header>
 
-      <form class={styles['card']} onSubmit={joinAnywhere} noValidate>
-        <Field label={en.join.key} hint={en.join.keyHint} fault={keyFault}>
-          {(attributes) => (
-            <input
-              {...attributes}
-              ref={keyInput}
-              class={`${attributes.class} ${styles['key']}`}
-              value={key}
-              maxLength={MAX_SWARM_KEY}
-              autocomplete="off"
-              autocapitalize="none"
-              spellcheck={false}
-              enterkeyhint="go"
-              onInput={(event) => setKey(event.currentTarget.value)}
-            />
-          )}
-        </Field>
-        <div class={styles['actions']}>
-          <Button look="lamp" type="submit">
-            {en.join.join}
-          </Button>
-          <Button onPress={() => join({ kind: 'here' })} describedBy="start-hint">
-            {en.join.start}
-          </Button>
-        </div>
-        <p id="start-hint" class={styles['hint']}>
-          {en.join.startHint}
-        </p>
-      </form>
-
-      <section class={styles['nearby']} aria-labelledby="nearby-title">
-        <h2 id="nearby-title">{en.join.nearby}</h2>
-        {view.nearby.length === 0 ? (
-          <p class={styles['hint']}>{en.join.nearbyEmpty}</p>
-        ) : (
-          <ul>
-            {view.nearby.map((found) => (
-              <li key={found.id}>
-                <button
-                  type="button"
-                  class={styles['found']}
-                  onClick={() => join({ kind: 'nearby', id: found.id })}
-                >
-                  <span>
-                    <strong>
-                      <span class="visually-hidden">{en.join.joinNearby} </span>
-                      {found.name}
-                    </strong>
-                    <span class={styles['hint']}>{hostOf(found.url)}</span>
-                  </span>
-                  <span class={styles['go']} aria-hidden="true">
-                    {en.join.join}
-                  </span>
-                </button>
-              </li>
-            ))}
-          </ul>
-        )}
-      </section>
-
-      <details class={styles['more']}>
-        <summary>
-          {en.join.more}
-          <Icon name="chevron" />
-        </summary>
-        <form onSubmit={joinRelay} noValidate>
-          <Field label={en.join.relay} hint={en.join.relayHint} fault={relayFault}>
+      <div class={styles['ways']}>
+        <form class={styles['card']} onSubmit={joinAnywhere} noValidate>
+          <Field label={en.join.key} hint={en.join.keyHint} fault={keyFault}>
             {(attributes) => (
               <input
                 {...attributes}
-                type="url"
-                inputMode="url"
-                placeholder="wss://relay.example/ws"
-                value={relay}
+                ref={keyInput}
+                class={`${attributes.class} ${styles['key']}`}
+                value={key}
+                maxLength={MAX_SWARM_KEY}
                 autocomplete="off"
-                onInput={(event) => setRelay(event.currentTarget.value)}
+                autocapitalize="none"
+                spellcheck={false}
+                enterkeyhint="go"
+                onInput={(event) => setKey(event.currentTarget.value)}
               />
             )}
           </Field>
-          <Button type="submit">{en.join.joinRelay}</Button>
+          <div class={styles['actions']}>
+            <Button look="lamp" type="submit">
+              {en.join.join}
+            </Button>
+            <Button onPress={() => join({ kind: 'here' })} describedBy="start-hint">
+              {en.join.start}
+            </Button>
+          </div>
+          <p id="start-hint" class={styles['hint']}>
+            {en.join.startHint}
+          </p>
         </form>
-      </details>
 
-      <LogList lines={view.log.filter((line) => line.level !== 'info').slice(-3)} />
+        <section class={styles['nearby']} aria-labelledby="nearby-title">
+          <h2 id="nearby-title">{en.join.nearby}</h2>
+          {view.nearby.length === 0 ? (
+            <p class={styles['hint']}>{en.join.nearbyEmpty}</p>
+          ) : (
+            <ul>
+              {view.nearby.map((found) => (
+                <li key={found.id}>
+                  <button
+                    type="button"
+                    class={styles['found']}
+                    onClick={() => join({ kind: 'nearby', id: found.id })}
+                  >
+                    <span>
+                      <strong>
+                        <span class="visually-hidden">{en.join.joinNearby} </span>
+                        {found.name}
+                      </strong>
+                      <span class={styles['hint']}>{hostOf(found.url)}</span>
+                    </span>
+                    <span class={styles['go']} aria-hidden="true">
+                      {en.join.join}
+                    </span>
+                  </button>
+                </li>
+              ))}
+            </ul>
+          )}
+        </section>
+
+        <details class={styles['more']}>
+          <summary>
+            {en.join.more}
+            <Icon name="chevron" />
+          </summary>
+          <form onSubmit={joinRelay} noValidate>
+            <Field label={en.join.relay} hint={en.join.relayHint} fault={relayFault}>
+              {(attributes) => (
+                <input
+                  {...attributes}
+                  type="url"
+                  inputMode="url"
+                  placeholder="wss://relay.example/ws"
+                  value={relay}
+                  autocomplete="off"
+                  onInput={(event) => setRelay(event.currentTarget.value)}
+                />
+              )}
+            </Field>
+            <Button type="submit">{en.join.joinRelay}</Button>
+          </form>
+        </details>
+
+        <LogList lines={view.log.filter((line) => line.level !== 'info').slice(-3)} />
+      </div>
 
       <footer class={styles['foot']}>
         <p>

@@ -3,7 +3,7 @@
  * At most one message at a time, and never anything that ticks.
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { notices } from '../../i18n/en'
+import { detailText, notices } from '../../i18n/en'
 import { useView } from '../../state/party'
 
 /** Time in which several lines become one message. (milliseconds) */
@@ -21,7 +21,7 @@ export function LiveNews() {
     const timer = setTimeout(() => {
       const fresh = log.filter((line) => line.number > said.current).slice(-MOST)
       said.current = log.at(-1)?.number ?? 0
-      setMessage(fresh.map(({ notice }) => [notices[notice.code], notice.detail].filter(Boolean).join(' ')).join(' '))
+      setMessage(fresh.map(({ notice }) => [notices[notice.code], detailText(notice)].filter(Boolean).join(' ')).join(' '))
     }, MERGE)
     return () => clearTimeout(timer)
   }, [log])

@@ -1,5 +1,5 @@
 /** What happened, newest first, in sentences. */
-import { logLevels, notices } from '../../i18n/en'
+import { detailText, logLevels, notices } from '../../i18n/en'
 import type { LogLine } from '../../protocol/generated/LogLine'
 import styles from './LogList.module.css'
 
@@ -15,7 +15,7 @@ export function LogList({ lines }: { readonly lines: readonly LogLine[] }) {
               {level !== 'info' && <strong>{logLevels[level]}: </strong>}
               {notices[notice.code]}
             </p>
-            {notice.detail && <p class={styles['detail']}>{notice.detail}</p>}
+            {notice.detail && <p class={styles['detail']}>{detailText(notice)}</p>}
           </div>
         </li>
       ))}

@@ -28,8 +28,11 @@ export function PlayerBar() {
             <p class={styles['state']}>
               <StateMark state={playback.state} />
               {describe(file, playback.state, isDirector)}
-              {file && file.media.artist && <span class={styles['artist']}> · {file.media.artist}</span>}
+              {isDirector && file?.media.artist && <span class={styles['artist']}> · {file.media.artist}</span>}
             </p>
+            {!isDirector && (
+              <p class={styles['direction']}>{director === null ? en.room.undirected : en.room.directedBy(director)}</p>
+            )}
           </div>
         </div>
 
@@ -40,10 +43,7 @@ export function PlayerBar() {
             onPress={() => party.ask(onAir ? { type: 'stop' } : { type: 'play', fileId: null, positionMs: 0 })}
           />
         ) : (
-          <div class={styles['guest']}>
-            <p>{director === null ? en.room.undirected : en.room.directedBy(director)}</p>
-            <Button onPress={() => party.ask({ type: 'takeDirector' })}>{en.room.take}</Button>
-          </div>
+          <Button onPress={() => party.ask({ type: 'takeDirector' })}>{en.room.take}</Button>
         )}
 
         <Position file={file} />

@@ -4,6 +4,7 @@ import { Field } from '../../elements/Field'
 import { en } from '../../i18n/en'
 import { useParty, useView } from '../../state/party'
 import { DelaySlider } from './DelaySlider'
+import { Timing } from './Timing'
 import styles from './SpeakerPanel.module.css'
 
 /** The choice that follows the system; no device has an empty id. */
@@ -42,6 +43,7 @@ export function SpeakerPanel() {
         )}
       </Field>
       <DelaySlider />
+      <Timing />
     </section>
   )
 }
