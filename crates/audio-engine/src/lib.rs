@@ -1,1 +1,39 @@
-//! audio-engine.
+//! Plays songs on this device's loudspeaker at the moments a plan says, to the sample.
+//!
+//! Decoding reads a [`TrackSource`] that may still be arriving, keeps a few seconds decoded
+//! and converts them to the device's rate. The audio callback plays from there at an absolute
+//! position: for each buffer it asks when the buffer will be heard, which place of the song
+//! belongs there, and goes there. No network, no runtime, and no rule about what should play:
+//! that is said by a [`PlayoutPlan`](sync_core::PlayoutPlan) and a
+//! [`ClockEstimate`](sync_core::ClockEstimate).
+//!
+//! Start at [`Engine`]. Inside, follow a song from `song` (one file as a line of frames) and
+//! `rate` through `decode` (the decoder thread) and `window` (blocks on their way) to `deck`
+//! and `render` (the callback), and `output` (the device). `control` is the thread that
+//! steers them. `docs/threads.md` says which thread may do what.
+
+mod clock;
+mod control;
+mod deck;
+mod decode;
+mod edit_list;
+mod engine;
+mod event;
+mod interpolate;
+mod output;
+mod rate;
+mod render;
+mod sample_format;
+mod song;
+mod source;
+mod stereo;
+mod tape;
+mod voice;
+mod window;
+
+pub use clock::MonotonicClock;
+pub use engine::{Engine, EngineConfig};
+pub use event::{EngineEvent, EngineEvents, EngineStatus, OutputStatus};
+pub use output::{Output, OutputError, OutputInfo, list_outputs};
+pub use song::SongError;
+pub use source::TrackSource;

@@ -1,0 +1,189 @@
+//! The handle to the engine, and the orders that go through it.
+//!
+//! [`Engine`] may be called from any thread and never waits. Orders do not queue up: each
+//! kind has one place where the newest one waits, so nothing can overflow. A thread of the
+//! engine's own takes them from there; see [`crate::control`].
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use protocol::FileId;
+use protocol::host::PlaybackState;
+use protocol::time::{LocalTime, Span};
+use sync_core::{ClockEstimate, PlayoutPlan};
+
+use crate::clock::MonotonicClock;
+use crate::control::Control;
+use crate::event::{EngineEvents, EngineStatus, event_queue};
+use crate::source::TrackSource;
+
+/// How an engine starts.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// The clock that plans and estimates refer to.
+    pub clock: MonotonicClock,
+    /// The output's id from [`crate::list_outputs`]; the system's default if absent.
+    pub output: Option<String>,
+    /// How late the speaker sounds after the system says it does. Zero or more.
+    pub speaker_delay: Span,
+}
+
+/// Plays songs when and where plans say. Dropping it stops everything.
+pub struct Engine {
+    shared: Arc<Shared>,
+    clock: MonotonicClock,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the handle and the engine's thread share.
+pub(crate) struct Shared {
+    orders: Mutex<Orders>,
+    wake: Condvar,
+    status: Mutex<Snapshot>,
+}
+
+/// The newest order of each kind.
+#[derive(Default)]
+pub(crate) struct Orders {
+    pub tracks: BTreeMap<FileId, TrackOrder>,
+    pub plan: Option<Option<PlayoutPlan>>,
+    pub estimate: Option<Option<ClockEstimate>>,
+    pub speaker_delay: Option<Span>,
+    pub output: Option<Option<String>>,
+    pub is_stopping: bool,
+}
+
+pub(crate) enum TrackOrder {
+    Prepare { source: Box<dyn TrackSource>, extension: Option<String> },
+    Release,
+}
+
+/// A status and when its position was heard.
+#[derive(Clone, Default)]
+pub(crate) struct Snapshot {
+    pub status: EngineStatus,
+    pub heard: LocalTime,
+}
+
+impl Engine {
+    /// Starts an engine. It opens its output in the background, and keeps trying if there is
+    /// none.
+    ///
+    /// # Panics
+    ///
+    /// If the system has no thread left.
+    pub fn start(config: EngineConfig) -> (Self, EngineEvents) {
+        let (sink, events) = event_queue();
+        let shared = Arc::new(Shared {
+            orders: Mutex::new(Orders::default()),
+            wake: Condvar::new(),
+            status: Mutex::new(Snapshot::default()),
+        });
+        let clock = config.clock;
+        let theirs = Arc::clone(&shared);
+        let thread = thread::Builder::new()
+            .name("audio-control".into())
+            .spawn(move || Control::new(theirs, config, sink).run())
+            .expect("a program that cannot start a thread cannot go on");
+        (Self { shared, clock, thread: Some(thread) }, events)
+    }
+
+    /// Opens a song and decodes its beginning, ready to play. Replaces an earlier one of the
+    /// same id. `format_hint` is what the file's name ends in, without the dot.
+    pub fn prepare(
+        &self,
+        file_id: FileId,
+        format_hint: Option<&str>,
+        source: Box<dyn TrackSource>,
+    ) {
+        let extension = format_hint.map(str::to_owned);
+        self.order(|orders| {
+            orders.tracks.insert(file_id, TrackOrder::Prepare { source, extension });
+        });
+    }
+
+    /// Forgets a song; reads from its source end at once.
+    pub fn release(&self, file_id: &FileId) {
+        self.order(|orders| {
+            orders.tracks.insert(file_id.clone(), TrackOrder::Release);
+        });
+    }
+
+    /// What the swarm's time line says: the only transport control there is. None is silence.
+    pub fn set_plan(&self, plan: Option<PlayoutPlan>) {
+        self.order(|orders| orders.plan = Some(plan));
+    }
+
+    /// The newest estimate of the swarm's clock. With none, what plays goes on by the last.
+    pub fn set_clock(&self, estimate: Option<ClockEstimate>) {
+        self.order(|orders| orders.estimate = Some(estimate));
+    }
+
+    /// How late the speaker sounds after the system says it does. Zero or more.
+    pub fn set_speaker_delay(&self, delay: Span) {
+        self.order(|orders| orders.speaker_delay = Some(delay));
+    }
+
+    /// Where the sound goes: an id from [`crate::list_outputs`], or the system's default.
+    pub fn set_output(&self, id: Option<String>) {
+        self.order(|orders| orders.output = Some(id));
+    }
+
+    /// What the engine is doing now.
+    pub fn status(&self) -> EngineStatus {
+        let Snapshot { mut status, heard } = self.shared.snapshot().clone();
+        if status.state == PlaybackState::Playing {
+            let since = self.clock.now() - heard;
+            status.position = status.position.map(|position| position + since);
+        }
+        status
+    }
+
+    fn order(&self, give: impl FnOnce(&mut Orders)) {
+        give(&mut self.shared.orders());
+        self.shared.wake.notify_one();
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.order(|orders| orders.is_stopping = true);
+        if let Some(thread) = self.thread.take() {
+            // Its panic, if it had one, was reported when it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn orders(&self) -> MutexGuard<'_, Orders> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn snapshot(&self) -> MutexGuard<'_, Snapshot> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the orders given since last time, waiting at most `patience` for some.
+    pub(crate) fn take_orders(&self, patience: Duration) -> Orders {
+        let orders = self.orders();
+        let (mut orders, _) = self
+            .wake
+            .wait_timeout_while(orders, patience, |orders| orders.is_empty())
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *orders)
+    }
+}
+
+impl Orders {
+    fn is_empty(&self) -> bool {
+        self.tracks.is_empty()
+            && self.plan.is_none()
+            && self.estimate.is_none()
+            && self.speaker_delay.is_none()
+            && self.output.is_none()
+            && !self.is_stopping
+    }
+}

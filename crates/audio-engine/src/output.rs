@@ -1,0 +1,302 @@
+//! Sound devices: the only file that knows the audio library.
+//!
+//! [`open`] finds a device, chooses how to talk to it and lets a [`Renderer`] fill its
+//! buffers. What the library calls from its own threads touches atomics only. Losing the
+//! device is noticed here and told by [`OpenOutput::fault`]; what to do about it is the
+//! engine's matter.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Duration;
+
+use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
+use cpal::{
+    BufferSize, Data, Device, Error, ErrorKind, OutputCallbackInfo, StreamConfig,
+    SupportedBufferSize, SupportedStreamConfig,
+};
+use protocol::time::Span;
+
+use crate::clock::MonotonicClock;
+use crate::render::{CHUNK_FRAMES, CallbackTiming, Renderer};
+use crate::sample_format::{FORMATS, write};
+
+/// Frames asked for per callback.
+///
+/// Latency is no virtue in synchronous play, a steady fit and no underruns are: at 480 frames
+/// a busy machine ran dry four times as often.
+const BUFFER_FRAMES: u32 = 1_024;
+
+/// How long the audio thread waits for its device before it looks whether that still exists.
+const DEVICE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A device that sound can go to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Names the device across runs, `alsa:dac_a` for instance.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// True for the system's choice.
+    pub is_default: bool,
+}
+
+/// How an open device is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputInfo {
+    /// Names the device across runs.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Frames per second.
+    pub sample_rate: u32,
+    /// Channels.
+    pub channels: u16,
+}
+
+/// Why there is no sound.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    /// The system has no output at all.
+    #[error("no sound device")]
+    NoDevice,
+    /// The device asked for is not among those the system lists.
+    #[error("no sound device is called {id}")]
+    Unknown {
+        /// The id asked for.
+        id: String,
+    },
+    /// The device speaks no format that can be written.
+    #[error("sound device {id} takes no known sample format")]
+    NoFormat {
+        /// The device.
+        id: String,
+    },
+    /// The system refused.
+    #[error("sound device {id}: {source}")]
+    Refused {
+        /// The device.
+        id: String,
+        /// The system's words.
+        source: Error,
+    },
+}
+
+/// Lists where sound could go. May take a moment; not for threads that are timed.
+pub fn list_outputs() -> Vec<Output> {
+    let host = cpal::default_host();
+    let default = host.default_output_device().and_then(|device| id_of(&device));
+    let Ok(devices) = host.output_devices() else { return Vec::new() };
+    devices
+        .filter_map(|device| {
+            let id = id_of(&device)?;
+            let is_default = default.as_ref() == Some(&id);
+            Some(Output { name: name_of(&device, &id), id, is_default })
+        })
+        .collect()
+}
+
+/// A device in use. Dropping it ends the stream.
+pub(crate) struct OpenOutput {
+    stream: cpal::Stream,
+    info: OutputInfo,
+    faults: Arc<Faults>,
+}
+
+/// What the library reports from its own threads.
+#[derive(Default)]
+struct Faults {
+    /// Sound was lost since the last callback.
+    is_interrupted: AtomicBool,
+    /// A [`Loss`], or zero.
+    loss: AtomicU8,
+}
+
+/// Opens `id`, or the system's default. `renderer` is made for the rate and channels found.
+pub(crate) fn open<T>(
+    id: Option<&str>,
+    clock: MonotonicClock,
+    renderer: impl FnOnce(u32, u16) -> (Renderer, T),
+) -> Result<(OpenOutput, T), OutputError> {
+    let device = find(id)?;
+    let id = id_of(&device).unwrap_or_else(|| "unknown".into());
+    let refused = |source| OutputError::Refused { id: id.clone(), source };
+    let config = choose_config(&device, &id)?;
+    let (rate, channels) = (config.sample_rate(), config.channels());
+    let (renderer, control) = renderer(rate, channels);
+    let faults = Arc::new(Faults::default());
+    let callback = Callback::new(renderer, &config, clock, Arc::clone(&faults), &device);
+    let stream = build(&device, &config, callback, &faults).map_err(refused)?;
+    stream.play().map_err(refused)?;
+    let info = OutputInfo { name: name_of(&device, &id), id, sample_rate: rate, channels };
+    Ok((OpenOutput { stream, info, faults }, control))
+}
+
+impl OpenOutput {
+    pub(crate) fn info(&self) -> &OutputInfo {
+        &self.info
+    }
+
+    /// Why the stream has ended, if it has.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        match self.faults.loss.load(Ordering::Acquire) {
+            0 => None,
+            loss => Some(LOSSES[usize::from(loss - 1).min(LOSSES.len() - 1)]),
+        }
+    }
+
+    /// Frames per callback, where the system tells.
+    pub(crate) fn period(&self) -> Option<u32> {
+        self.stream.buffer_size().ok()
+    }
+}
+
+/// Reasons for which a stream ends, by number.
+const LOSSES: [&str; 4] = [
+    "the device was disconnected",
+    "the device's settings changed",
+    "the sound system went away",
+    "the sound system reported a fault",
+];
+
+impl Faults {
+    /// Called by the library on its own threads.
+    fn note(&self, error: &Error) {
+        match error.kind() {
+            ErrorKind::Xrun | ErrorKind::DeviceChanged => {
+                self.is_interrupted.store(true, Ordering::Release);
+            }
+            // Plays at normal priority then; under load that shows as underruns.
+            ErrorKind::RealtimeDenied => {}
+            ErrorKind::DeviceNotAvailable => self.loss.store(1, Ordering::Release),
+            ErrorKind::StreamInvalidated => self.loss.store(2, Ordering::Release),
+            ErrorKind::HostUnavailable => self.loss.store(3, Ordering::Release),
+            _ => self.loss.store(4, Ordering::Release),
+        }
+    }
+}
+
+/// What runs on the device's thread.
+struct Callback {
+    renderer: Renderer,
+    clock: MonotonicClock,
+    faults: Arc<Faults>,
+    channels: usize,
+    /// Where samples wait to become the device's format.
+    scratch: Box<[f32]>,
+    /// How late the system's stamps are on average.
+    lateness: Span,
+}
+
+impl Callback {
+    fn new(
+        renderer: Renderer,
+        config: &SupportedStreamConfig,
+        clock: MonotonicClock,
+        faults: Arc<Faults>,
+        device: &Device,
+    ) -> Self {
+        let channels = usize::from(config.channels().max(1));
+        // ALSA counts delay in whole frames, rounded up: half a frame too late on average.
+        let half_frame = Span::from_secs_f64(0.5 / f64::from(config.sample_rate().max(1)));
+        let lateness = if is_alsa(device) { half_frame } else { Span::ZERO };
+        let scratch = vec![0.0; CHUNK_FRAMES * channels].into_boxed_slice();
+        Self { renderer, clock, faults, channels, scratch, lateness }
+    }
+
+    fn fill(&mut self, data: &mut Data, info: &OutputCallbackInfo) {
+        let now = self.clock.now();
+        // Stamps are on a clock of the sound system's own choice; only their distance counts.
+        let stamps = info.timestamp();
+        let latency = stamps.playback.saturating_duration_since(stamps.callback);
+        let latency = Span::from_nanos(i64::try_from(latency.as_nanos()).unwrap_or(0));
+        let timing = CallbackTiming {
+            heard: now + latency - self.lateness,
+            latency,
+            is_interrupted: self.faults.is_interrupted.swap(false, Ordering::AcqRel),
+        };
+        if let Some(samples) = data.as_slice_mut::<f32>() {
+            self.renderer.render(samples, timing);
+            return;
+        }
+        let total = data.len() / self.channels * self.channels;
+        self.renderer.begin(timing);
+        for at in (0..total).step_by(self.scratch.len()) {
+            let part = &mut self.scratch[..(total - at).min(CHUNK_FRAMES * self.channels)];
+            self.renderer.continue_with(part);
+            write(part, data, at);
+        }
+        self.renderer.finish();
+    }
+}
+
+fn build(
+    device: &Device,
+    config: &SupportedStreamConfig,
+    callback: Callback,
+    faults: &Arc<Faults>,
+) -> Result<cpal::Stream, Error> {
+    let buffer_size = match *config.buffer_size() {
+        SupportedBufferSize::Range { min, max } => {
+            BufferSize::Fixed(BUFFER_FRAMES.clamp(min, max.max(min)))
+        }
+        SupportedBufferSize::Unknown => BufferSize::Fixed(BUFFER_FRAMES),
+    };
+    let stream_config = StreamConfig { buffer_size, ..config.config() };
+    let mut callback = callback;
+    let faults = Arc::clone(faults);
+    device.build_output_stream_raw(
+        stream_config,
+        config.sample_format(),
+        move |data: &mut Data, info: &OutputCallbackInfo| callback.fill(data, info),
+        move |error| faults.note(&error),
+        Some(DEVICE_PATIENCE),
+    )
+}
+
+/// The device's own configuration, or the nearest one whose samples can be written.
+fn choose_config(device: &Device, id: &str) -> Result<SupportedStreamConfig, OutputError> {
+    let refused = |source| OutputError::Refused { id: id.into(), source };
+    let default = device.default_output_config().map_err(refused)?;
+    if FORMATS.contains(&default.sample_format()) {
+        return Ok(default);
+    }
+    device
+        .supported_output_configs()
+        .map_err(refused)?
+        .filter_map(|range| range.try_with_sample_rate(default.sample_rate()))
+        .filter(|config| FORMATS.contains(&config.sample_format()))
+        .min_by_key(|config| {
+            let format = FORMATS.iter().position(|format| *format == config.sample_format());
+            (config.channels().abs_diff(default.channels()), format)
+        })
+        .ok_or_else(|| OutputError::NoFormat { id: id.into() })
+}
+
+fn find(id: Option<&str>) -> Result<Device, OutputError> {
+    let host = cpal::default_host();
+    let Some(wanted) = id else {
+        return host.default_output_device().ok_or(OutputError::NoDevice);
+    };
+    let unknown = || OutputError::Unknown { id: wanted.into() };
+    let parsed = wanted.parse::<cpal::DeviceId>();
+    let is_default = |device: &Device| id_of(device).as_deref() == Some(wanted);
+    if let Some(default) = host.default_output_device().filter(is_default) {
+        return Ok(default);
+    }
+    // The id may belong to another sound system than the default one.
+    let id = parsed.map_err(|_| unknown())?;
+    let host = cpal::host_from_id(id.host()).map_err(|_| unknown())?;
+    host.device_by_id(&id).ok_or_else(unknown)
+}
+
+fn id_of(device: &Device) -> Option<String> {
+    device.id().ok().map(|id| id.to_string())
+}
+
+fn name_of(device: &Device, id: &str) -> String {
+    device.description().map_or_else(|_| id.to_owned(), |text| text.name().to_owned())
+}
+
+fn is_alsa(device: &Device) -> bool {
+    id_of(device).is_some_and(|id| id.starts_with("alsa:"))
+}

@@ -1,0 +1,303 @@
+//! The audio callback: plain data in, samples out, and no sound system in sight.
+//!
+//! [`Renderer::render`] is called with a buffer and the moment its first frame will be heard.
+//! It never allocates, frees, locks, logs, calls the system or panics; everything it needs
+//! comes over rings and cells from [`RendererControl`], everything it is done with goes back
+//! the same way. Start reading at [`Renderer::render`], then see [`crate::deck`].
+
+use protocol::time::{LocalTime, MediaTime, Span};
+use rtrb::{Consumer, Producer, RingBuffer};
+use sync_core::ClockEstimate;
+use sync_core::device_clock::{DeviceClock, Observation};
+use triple_buffer::triple_buffer;
+
+use crate::deck::{Deck, DeckReport, DeckState, Heard, PlanLine};
+use crate::interpolate::Interpolator;
+use crate::stereo::spread;
+use crate::voice::Stereo;
+
+/// Longest stretch rendered at once; larger buffers are rendered in parts. (frames)
+pub(crate) const CHUNK_FRAMES: usize = 1_024;
+
+/// Orders under way. More than one per callback is rare.
+const COMMANDS: usize = 64;
+
+/// When a buffer is heard, as the sound system tells it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CallbackTiming {
+    /// When its first frame is heard.
+    pub heard: LocalTime,
+    /// Time between writing and hearing.
+    pub latency: Span,
+    /// True if sound was lost since the last callback.
+    pub is_interrupted: bool,
+}
+
+/// What the callback was doing last.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RenderReport {
+    /// The deck this is about; zero if none is loaded.
+    pub deck: u64,
+    pub state: DeckState,
+    /// The position heard at [`Self::at`].
+    pub position: Option<MediaTime>,
+    pub at: LocalTime,
+    pub error: Option<Span>,
+    /// Speed correction, the device's own rate included. (ppm)
+    pub trim_ppm: f64,
+    pub jumps: u32,
+    pub gaps: u32,
+    /// Times the device's timeline broke.
+    pub interruptions: u32,
+    pub latency: Span,
+    /// The device's rate against the local clock. (ppm)
+    pub device_ppm: f64,
+    /// One standard deviation of the device's clock.
+    pub device_sigma: Option<Span>,
+}
+
+enum RenderCommand {
+    /// Play this deck by this plan, instead of the one loaded.
+    Load(Box<Deck>, Option<PlanLine>),
+    /// Move the loaded deck.
+    Plan(Option<PlanLine>),
+    SpeakerDelay(Span),
+}
+
+/// Lives in the audio callback.
+pub(crate) struct Renderer {
+    channels: usize,
+    device: DeviceClock,
+    /// Frames rendered since the device's timeline began.
+    rendered: u64,
+    interpolator: Interpolator,
+    left: Box<[f32]>,
+    right: Box<[f32]>,
+    deck: Option<Box<Deck>>,
+    outgoing: Option<Box<Deck>>,
+    estimate: Option<ClockEstimate>,
+    speaker_delay: Span,
+    interruptions: u32,
+    timing: CallbackTiming,
+    last: DeckReport,
+    commands: Consumer<RenderCommand>,
+    estimates: triple_buffer::Output<Option<ClockEstimate>>,
+    done: Producer<Box<Deck>>,
+    reports: triple_buffer::Input<RenderReport>,
+}
+
+/// The other end of a [`Renderer`], for the thread that steers it.
+pub(crate) struct RendererControl {
+    sample_rate: u32,
+    commands: Producer<RenderCommand>,
+    estimates: triple_buffer::Input<Option<ClockEstimate>>,
+    done: Consumer<Box<Deck>>,
+    reports: triple_buffer::Output<RenderReport>,
+}
+
+/// A renderer for a device of this rate and so many channels, and what steers it.
+pub(crate) fn renderer(sample_rate: u32, channels: u16) -> (Renderer, RendererControl) {
+    let (command_in, command_out) = RingBuffer::new(COMMANDS);
+    // Each deck that comes back was loaded by a command, so this ring cannot be fuller.
+    let (done_in, done_out) = RingBuffer::new(2 * COMMANDS);
+    let (estimate_in, estimate_out) = triple_buffer(&None);
+    let (report_in, report_out) = triple_buffer(&RenderReport::default());
+    let plane = || vec![0.0; CHUNK_FRAMES].into_boxed_slice();
+    let renderer = Renderer {
+        channels: usize::from(channels.max(1)),
+        device: DeviceClock::new(sample_rate),
+        rendered: 0,
+        interpolator: Interpolator::new(),
+        left: plane(),
+        right: plane(),
+        deck: None,
+        outgoing: None,
+        estimate: None,
+        speaker_delay: Span::ZERO,
+        interruptions: 0,
+        timing: CallbackTiming::default(),
+        last: DeckReport::default(),
+        commands: command_out,
+        estimates: estimate_out,
+        done: done_in,
+        reports: report_in,
+    };
+    let control = RendererControl {
+        sample_rate,
+        commands: command_in,
+        estimates: estimate_in,
+        done: done_out,
+        reports: report_out,
+    };
+    (renderer, control)
+}
+
+impl Renderer {
+    /// Fills `out`, interleaved, with what is to be heard from `timing.heard` on.
+    pub(crate) fn render(&mut self, out: &mut [f32], timing: CallbackTiming) {
+        self.begin(timing);
+        for part in out.chunks_mut(CHUNK_FRAMES * self.channels) {
+            self.continue_with(part);
+        }
+        self.finish();
+    }
+
+    /// Begins a buffer that is rendered in parts.
+    pub(crate) fn begin(&mut self, timing: CallbackTiming) {
+        self.follow_commands();
+        self.follow_device(timing);
+        self.timing = timing;
+    }
+
+    /// Renders the next part of a buffer: whole frames, [`CHUNK_FRAMES`] at most.
+    pub(crate) fn continue_with(&mut self, part: &mut [f32]) {
+        self.last = self.render_chunk(part);
+    }
+
+    /// Ends a buffer: reports.
+    pub(crate) fn finish(&mut self) {
+        self.publish(self.last, self.timing);
+    }
+
+    fn follow_commands(&mut self) {
+        if self.estimates.update()
+            && let Some(estimate) = self.estimates.output_buffer()
+        {
+            // A clock that is lost leaves its last estimate, and the music goes on by it.
+            self.estimate = Some(*estimate);
+        }
+        while let Ok(command) = self.commands.pop() {
+            match command {
+                RenderCommand::Load(mut deck, plan) => {
+                    deck.set_plan(plan);
+                    if let Some(mut before) = self.deck.replace(deck) {
+                        before.set_plan(None);
+                        if let Some(oldest) = self.outgoing.replace(before) {
+                            self.send_back(oldest);
+                        }
+                    }
+                }
+                RenderCommand::Plan(plan) => {
+                    if let Some(deck) = &mut self.deck {
+                        deck.set_plan(plan);
+                    }
+                }
+                RenderCommand::SpeakerDelay(delay) => self.speaker_delay = delay,
+            }
+        }
+    }
+
+    fn follow_device(&mut self, timing: CallbackTiming) {
+        if timing.is_interrupted {
+            self.device.restart();
+            self.rendered = 0;
+            self.interruptions += 1;
+            if let Some(deck) = &mut self.deck {
+                deck.interrupt();
+            }
+        }
+        if self.device.observe(self.rendered, timing.heard) == Observation::TimelineMoved {
+            self.interruptions += 1;
+        }
+    }
+
+    fn render_chunk(&mut self, out: &mut [f32]) -> DeckReport {
+        let frames = out.len() / self.channels;
+        let heard = self.heard(frames);
+        let (left, right) = (&mut self.left[..frames], &mut self.right[..frames]);
+        left.fill(0.0);
+        right.fill(0.0);
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.render(&self.interpolator, Stereo { left, right }, None);
+        }
+        let report = match &mut self.deck {
+            Some(deck) => deck.render(&self.interpolator, Stereo { left, right }, heard),
+            None => DeckReport::default(),
+        };
+        spread(left, right, out, self.channels);
+        self.rendered += frames as u64;
+        if self.outgoing.as_ref().is_some_and(|deck| !deck.is_leaving())
+            && let Some(deck) = self.outgoing.take()
+        {
+            self.send_back(deck);
+        }
+        report
+    }
+
+    /// The swarm times at which the next `frames` frames are heard, once the device's clock
+    /// and the swarm's are known.
+    fn heard(&self, frames: usize) -> Option<Heard> {
+        let estimate = self.estimate?;
+        if !self.device.is_steady() {
+            return None;
+        }
+        // A speaker that sounds late must be given the sound early.
+        let at = |frame| {
+            let heard = self.device.heard_at(frame)?;
+            Some(estimate.to_swarm(heard + self.speaker_delay))
+        };
+        let end = at(self.rendered + frames as u64)?;
+        Some(Heard { begin: at(self.rendered)?, end })
+    }
+
+    fn send_back(&mut self, deck: Box<Deck>) {
+        if let Err(rtrb::PushError::Full(deck)) = self.done.push(deck) {
+            // Cannot be; but if it were, memory lost is better than a callback that frees.
+            std::mem::forget(deck);
+        }
+    }
+
+    fn publish(&mut self, report: DeckReport, timing: CallbackTiming) {
+        let device_ppm = self.device.rate_ppm();
+        let skew_ppm = self.estimate.map_or(0.0, |estimate| estimate.skew_ppm());
+        self.reports.write(RenderReport {
+            deck: self.deck.as_ref().map_or(0, |deck| deck.id),
+            state: report.state,
+            position: report.position,
+            at: self.device.heard_at(self.rendered).unwrap_or(timing.heard) + self.speaker_delay,
+            error: report.error,
+            trim_ppm: report.trim * 1e6 + skew_ppm - device_ppm,
+            jumps: report.jumps,
+            gaps: report.gaps,
+            interruptions: self.interruptions,
+            latency: timing.latency,
+            device_ppm,
+            device_sigma: self.device.uncertainty(),
+        });
+    }
+}
+
+impl RendererControl {
+    pub(crate) fn sample_rate(&self) -> u32 {
+        self.sample_rate
+    }
+
+    /// Plays `deck` by `plan` instead of the one loaded. False if the renderer has not
+    /// listened for a long time; the deck is dropped then.
+    pub(crate) fn load(&mut self, deck: Box<Deck>, plan: Option<PlanLine>) -> bool {
+        self.commands.push(RenderCommand::Load(deck, plan)).is_ok()
+    }
+
+    /// Moves the loaded deck. False as in [`Self::load`].
+    pub(crate) fn set_plan(&mut self, plan: Option<PlanLine>) -> bool {
+        self.commands.push(RenderCommand::Plan(plan)).is_ok()
+    }
+
+    /// False as in [`Self::load`].
+    pub(crate) fn set_speaker_delay(&mut self, delay: Span) -> bool {
+        self.commands.push(RenderCommand::SpeakerDelay(delay)).is_ok()
+    }
+
+    pub(crate) fn set_estimate(&mut self, estimate: Option<ClockEstimate>) {
+        self.estimates.write(estimate);
+    }
+
+    /// Frees decks that the renderer is done with.
+    pub(crate) fn collect(&mut self) {
+        while self.done.pop().is_ok() {}
+    }
+
+    pub(crate) fn report(&mut self) -> RenderReport {
+        *self.reports.read()
+    }
+}
