@@ -2,7 +2,8 @@
 //!
 //! The wall clock is read once, at the start; from then on only the monotonic one counts, so
 //! leap seconds and corrections of the wall clock never reach a swarm. This is the only file
-//! of the relay that reads a clock; decisions elsewhere take the time as an argument.
+//! of the relay that reads a clock; decisions elsewhere take the time as an argument, and
+//! tokio's timers only ever end a wait.
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};

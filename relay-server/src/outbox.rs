@@ -16,7 +16,7 @@ use crate::socket::Goodbye;
 
 /// Where messages for one connection are put.
 pub(crate) struct Outbox {
-    items: mpsc::Sender<Vec<Utf8Bytes>>,
+    items: mpsc::Sender<Item>,
     waiting: Arc<AtomicUsize>,
     goodbye: oneshot::Sender<Goodbye>,
     most_bytes: usize,
@@ -24,15 +24,21 @@ pub(crate) struct Outbox {
 
 /// Where the connection's writer takes them out.
 pub(crate) struct OutboxReader {
-    items: mpsc::Receiver<Vec<Utf8Bytes>>,
+    items: mpsc::Receiver<Item>,
     waiting: Arc<AtomicUsize>,
     goodbye: oneshot::Receiver<Goodbye>,
     opened: VecDeque<Utf8Bytes>,
 }
 
-/// The connection reads too slowly; the message was not queued.
+/// What takes one place in the queue.
+enum Item {
+    One(Utf8Bytes),
+    Several(VecDeque<Utf8Bytes>),
+}
+
+/// The message was not queued: the connection reads too slowly, or has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Full;
+pub(crate) struct Undeliverable;
 
 /// A new queue within `limits`.
 pub(crate) fn outbox(limits: &Limits) -> (Outbox, OutboxReader) {
@@ -50,9 +56,9 @@ impl Outbox {
     ///
     /// # Errors
     ///
-    /// [`Full`]: the connection can not be kept, because it would miss something.
-    pub(crate) fn push(&self, frame: Utf8Bytes) -> Result<(), Full> {
-        self.push_together(vec![frame])
+    /// [`Undeliverable`]: the connection can not be kept, because it would miss something.
+    pub(crate) fn push(&self, frame: Utf8Bytes) -> Result<(), Undeliverable> {
+        self.queue(Item::One(frame))
     }
 
     /// Queues messages that belong together as one. An empty queue takes them whatever their
@@ -61,23 +67,8 @@ impl Outbox {
     /// # Errors
     ///
     /// As for [`Self::push`].
-    pub(crate) fn push_together(&self, frames: Vec<Utf8Bytes>) -> Result<(), Full> {
-        let length = total(&frames);
-        let waiting = self.waiting.load(Ordering::Relaxed);
-        if waiting > 0 && waiting + length > self.most_bytes {
-            return Err(Full);
-        }
-        // Counted first, so that the reader never subtracts what is not there yet.
-        self.waiting.fetch_add(length, Ordering::Relaxed);
-        match self.items.try_send(frames) {
-            Ok(()) => Ok(()),
-            // The connection is ending; its own task says so.
-            Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
-            Err(mpsc::error::TrySendError::Full(_)) => {
-                self.waiting.fetch_sub(length, Ordering::Relaxed);
-                Err(Full)
-            }
-        }
+    pub(crate) fn push_together(&self, frames: Vec<Utf8Bytes>) -> Result<(), Undeliverable> {
+        self.queue(Item::Several(frames.into()))
     }
 
     /// Queues a message that can be replaced by a later summary, while less than half of the
@@ -85,21 +76,30 @@ impl Outbox {
     ///
     /// # Errors
     ///
-    /// [`Full`]: a summary is owed.
-    pub(crate) fn push_droppable(&self, frame: Utf8Bytes) -> Result<(), Full> {
+    /// [`Undeliverable`]: a summary is owed.
+    pub(crate) fn push_droppable(&self, frame: Utf8Bytes) -> Result<(), Undeliverable> {
         let busy = self.items.capacity() < self.items.max_capacity() / 2
             || self.waiting.load(Ordering::Relaxed) > self.most_bytes / 2;
-        if busy { Err(Full) } else { self.push(frame) }
+        if busy { Err(Undeliverable) } else { self.push(frame) }
+    }
+
+    fn queue(&self, item: Item) -> Result<(), Undeliverable> {
+        let length = item.len();
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        if waiting > 0 && waiting + length > self.most_bytes {
+            return Err(Undeliverable);
+        }
+        // Counted first, so that the reader never subtracts what is not there yet.
+        self.waiting.fetch_add(length, Ordering::Relaxed);
+        self.items.try_send(item).map_err(|_| {
+            self.waiting.fetch_sub(length, Ordering::Relaxed);
+            Undeliverable
+        })
     }
 
     /// True when everything queued was taken out.
     pub(crate) fn is_drained(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) == 0
-    }
-
-    /// True when the connection has ended.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.items.is_closed()
     }
 
     /// Ends the connection with `goodbye`, without sending what still waits.
@@ -122,7 +122,8 @@ impl OutboxReader {
                 biased;
                 goodbye = &mut self.goodbye => return Err(goodbye.unwrap_or(Goodbye::DONE)),
                 items = self.items.recv() => match items {
-                    Some(frames) => self.opened = frames.into(),
+                    Some(Item::One(frame)) => self.opened.push_back(frame),
+                    Some(Item::Several(frames)) => self.opened = frames,
                     None => return Err(Goodbye::DONE),
                 },
             }
@@ -135,6 +136,54 @@ impl OutboxReader {
     }
 }
 
-fn total(frames: &[Utf8Bytes]) -> usize {
-    frames.iter().map(|frame| frame.len()).sum()
+impl Item {
+    /// In bytes.
+    fn len(&self) -> usize {
+        match self {
+            Self::One(frame) => frame.len(),
+            Self::Several(frames) => frames.iter().map(|frame| frame.len()).sum(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn messages_come_out_in_the_order_in_which_they_went_in() {
+        let (outbox, mut reader) = outbox(&Limits::default());
+        outbox.push("a".into()).expect("room");
+        outbox.push_together(vec!["b".into(), "c".into()]).expect("room");
+        outbox.push_droppable("d".into()).expect("room");
+        for expected in ["a", "b", "c", "d"] {
+            assert_eq!(reader.next().await.expect("a message").as_str(), expected);
+        }
+        assert!(outbox.is_drained());
+    }
+
+    #[test]
+    fn what_can_be_made_up_for_leaves_half_of_the_queue_to_the_rest() {
+        let (outbox, _reader) = outbox(&Limits { queue_messages: 10, ..Limits::default() });
+        let droppable = (0..20).take_while(|_| outbox.push_droppable("x".into()).is_ok()).count();
+        let needed = (0..20).take_while(|_| outbox.push("x".into()).is_ok()).count();
+        assert_eq!((droppable, needed), (6, 4));
+    }
+
+    #[test]
+    fn bytes_are_bounded_except_for_what_finds_the_queue_empty() {
+        let (outbox, _reader) = outbox(&Limits { queue_bytes: 100, ..Limits::default() });
+        let large: Utf8Bytes = "x".repeat(1_000).into();
+        outbox.push_together(vec![large.clone(), large.clone()]).expect("an empty queue");
+        assert_eq!(outbox.push(large), Err(Undeliverable));
+        assert_eq!(outbox.push("x".into()), Err(Undeliverable));
+    }
+
+    #[tokio::test]
+    async fn hanging_up_overtakes_what_waits() {
+        let (outbox, mut reader) = outbox(&Limits::default());
+        outbox.push("never read".into()).expect("room");
+        outbox.hang_up(Goodbye::TOO_SLOW);
+        assert_eq!(reader.next().await, Err(Goodbye::TOO_SLOW));
+    }
 }

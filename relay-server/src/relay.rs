@@ -98,22 +98,9 @@ impl RelayBuilder {
         let listener = TcpListener::bind(self.listen).await.map_err(bind_error)?;
         let local_addr = listener.local_addr().map_err(bind_error)?;
 
-        let (swarms, swarms_out) = mpsc::channel(swarms::REGISTRY_MAILBOX);
-        let (tracker, tracker_out) = mpsc::channel(tracker::MAILBOX);
-        let relay = Arc::new(Shared {
-            name: self.name,
-            limits: self.limits,
-            clock: RelayClock::start(),
-            swarms,
-            tracker,
-            gauges: Gauges::default(),
-            connections: AtomicU64::new(0),
-            closing: CancellationToken::new(),
-            abort: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-        });
-        relay.spawn(swarms::run_registry(relay.clone(), swarms_out));
-        relay.spawn(tracker::run(relay.clone(), tracker_out));
+        let (relay, Mailboxes { swarms, tracker }) = Shared::new(self.name, self.limits);
+        relay.spawn(swarms::run_registry(relay.clone(), swarms));
+        relay.spawn(tracker::run(relay.clone(), tracker));
         let router = web::router(relay.clone(), self.static_dir);
         relay.spawn(accept(relay.clone(), listener, router));
         info!(%local_addr, "relay listens");
@@ -201,7 +188,31 @@ pub(crate) struct Shared {
     tasks: TaskTracker,
 }
 
+/// The receiving ends of what [`Shared`] sends to.
+pub(crate) struct Mailboxes {
+    pub(crate) swarms: mpsc::Receiver<Enter>,
+    pub(crate) tracker: mpsc::Receiver<TrackerCommand>,
+}
+
 impl Shared {
+    pub(crate) fn new(name: String, limits: Limits) -> (Arc<Self>, Mailboxes) {
+        let (swarms, swarms_out) = mpsc::channel(swarms::REGISTRY_MAILBOX);
+        let (tracker, tracker_out) = mpsc::channel(tracker::MAILBOX);
+        let relay = Self {
+            name,
+            limits,
+            clock: RelayClock::start(),
+            swarms,
+            tracker,
+            gauges: Gauges::default(),
+            closing: CancellationToken::new(),
+            connections: AtomicU64::new(0),
+            abort: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        (Arc::new(relay), Mailboxes { swarms: swarms_out, tracker: tracker_out })
+    }
+
     /// Runs a task for as long as the relay may run.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(self.lifeline().run(task));

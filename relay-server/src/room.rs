@@ -8,6 +8,7 @@
 //! the confirmation, and its place among the other messages is the order everyone sees.
 
 mod files;
+mod refusal;
 pub(crate) mod snapshot;
 
 use std::collections::BTreeMap;
@@ -16,10 +17,11 @@ use protocol::ids::{Alias, FileId};
 use protocol::limits::{MAX_FILE_SIZE, MAX_START_AHEAD_MS};
 use protocol::message::{FileReadiness, Joined, PeerInfo, Playback, PresenceAction};
 use protocol::{ClientMessage, ErrorCode, ServerMessage, Span, SwarmTime, UserId};
-use sync_core::director::{Claim, DirectorSeat, SeatChange, SeatError};
+use sync_core::director::{Claim, DirectorSeat, SeatChange};
 
 use crate::limits::Limits;
 use files::SharedFiles;
+pub(crate) use refusal::Refusal;
 
 /// Furthest a `play` may lie in the past.
 ///
@@ -74,29 +76,6 @@ pub(crate) enum Audience {
     AllBut(UserId),
     /// Everyone.
     All,
-}
-
-/// Why something is not done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    /// For programs.
-    pub(crate) code: ErrorCode,
-    /// For people.
-    pub(crate) message: &'static str,
-}
-
-impl Refusal {
-    /// As a message that answers nothing in particular.
-    pub(crate) fn reply(self) -> ServerMessage {
-        let message = self.message.to_owned();
-        ServerMessage::Error { code: self.code, message, in_reply_to: None }
-    }
-
-    /// As the answer to a message of type `name`.
-    pub(crate) fn reply_to(self, name: &str) -> ServerMessage {
-        let message = self.message.to_owned();
-        ServerMessage::Error { code: self.code, message, in_reply_to: Some(name.to_owned()) }
-    }
 }
 
 impl Room {
@@ -224,15 +203,15 @@ impl Room {
             // Both end at the connection.
             ClientMessage::Leave | ClientMessage::TimePing { .. } => Ok(Vec::new()),
             ClientMessage::DirectorAssert { user_id } => {
-                let change = self.as_sender(from, &user_id)?.assert(from).map_err(seat_refusal)?;
+                let change = self.as_sender(from, &user_id)?.assert(from)?;
                 Ok(self.seated(from, change))
             }
             ClientMessage::DirectorTake { user_id } => {
-                let change = self.as_sender(from, &user_id)?.take(from).map_err(seat_refusal)?;
+                let change = self.as_sender(from, &user_id)?.take(from)?;
                 Ok(self.seated(from, change))
             }
             ClientMessage::DirectorResign { user_id } => {
-                let change = self.as_sender(from, &user_id)?.resign(from).map_err(seat_refusal)?;
+                let change = self.as_sender(from, &user_id)?.resign(from)?;
                 Ok(self.resigned(from, change))
             }
             ClientMessage::FileAnnounce(file) => {
@@ -477,16 +456,6 @@ fn said(change: SeatChange, to: Audience) -> Option<Output> {
         Claim::Taken => ServerMessage::DirectorTake { user_id, term },
     };
     Some(Output { to, message })
-}
-
-fn seat_refusal(error: SeatError) -> Refusal {
-    let message = match error {
-        SeatError::NotMember => "only members can lead",
-        SeatError::NotDirector => "only the director can resign",
-        SeatError::NotLowest => "a member with a lower user id leads",
-        SeatError::TakenByOther => "another member has taken the lead",
-    };
-    Refusal { code: ErrorCode::NotDirector, message }
 }
 
 fn check_start(now: SwarmTime, playback: &Playback) -> Result<(), Refusal> {

@@ -11,7 +11,7 @@ use futures_util::{SinkExt, StreamExt};
 use protocol::limits::MAX_MESSAGE;
 use protocol::{ErrorCode, ServerMessage, SwarmTime};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, interval_at, timeout, timeout_at};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::tungstenite;
 
 use crate::clock::RelayClock;
@@ -33,6 +33,9 @@ const WRITE_BUFFER_MAX: usize = 4 * MAX_MESSAGE;
 
 /// How long a goodbye may take to be sent, and the other side to answer it.
 const PARTING: Duration = Duration::from_secs(1);
+
+/// What a ping interval of zero is taken for.
+const SHORTEST_PING_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Answers that a connection owes to its own messages and has not sent yet. A client that
 /// asks this much without reading gets no further answers until it reads.
@@ -137,7 +140,11 @@ pub(crate) fn split(
     let patience = limits.ping_interval + limits.pong_timeout;
     (
         SocketReader { stream, clock: clock.clone(), patience },
-        SocketWriter { sink, clock, ping_interval: limits.ping_interval },
+        SocketWriter {
+            sink,
+            clock,
+            ping_interval: limits.ping_interval.max(SHORTEST_PING_INTERVAL),
+        },
     )
 }
 
@@ -163,8 +170,7 @@ impl SocketReader {
     pub(crate) async fn next(&mut self) -> Result<(Incoming, SwarmTime), Goodbye> {
         loop {
             // Whatever arrives shows that the other side lives, pongs included.
-            let Ok(next) = timeout_at(Instant::now() + self.patience, self.stream.next()).await
-            else {
+            let Ok(next) = timeout(self.patience, self.stream.next()).await else {
                 return Err(Goodbye::LOST);
             };
             let arrived = self.clock.now();
@@ -206,7 +212,10 @@ impl SocketWriter {
         answers: &mut mpsc::Receiver<Answer>,
         outbox: &mut OutboxReader,
     ) -> Goodbye {
-        let mut pings = interval_at(Instant::now() + self.ping_interval, self.ping_interval);
+        let mut pings = interval(self.ping_interval);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first one is due an interval from here.
+        pings.reset();
         loop {
             let message = tokio::select! {
                 biased;

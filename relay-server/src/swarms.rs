@@ -17,7 +17,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, error, info};
 
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Undeliverable};
 use crate::relay::Shared;
 use crate::room::{Audience, Join, Output, Refusal, Room, snapshot};
 use crate::socket::{ConnectionId, Goodbye};
@@ -71,8 +71,7 @@ struct Ended {
 
 /// Runs the registry until the relay closes.
 pub(crate) async fn run_registry(relay: Arc<Shared>, mut mailbox: mpsc::Receiver<Enter>) {
-    let mut registry =
-        Registry { relay: relay.clone(), swarms: HashMap::new(), tasks: JoinSet::new() };
+    let mut registry = Registry::new(relay.clone());
     loop {
         tokio::select! {
             biased;
@@ -99,6 +98,10 @@ struct Running {
 }
 
 impl Registry {
+    fn new(relay: Arc<Shared>) -> Self {
+        Self { relay, swarms: HashMap::new(), tasks: JoinSet::new() }
+    }
+
     fn pass_on(&mut self, enter: Enter) {
         if !self.swarms.contains_key(&enter.swarm) {
             let (mailbox, mailbox_out) = mpsc::channel(SWARM_MAILBOX);
@@ -233,8 +236,12 @@ impl SwarmTask {
         let unreachable = self.send_all(outputs);
         for (user, connection) in unreachable {
             // It may be out already, or back over another connection.
-            if self.members.get(&user).is_some_and(|seat| seat.connection == connection) {
-                self.remove(&user);
+            if self.members.get(&user).is_none_or(|seat| seat.connection != connection) {
+                continue;
+            }
+            debug!(swarm = self.swarm.short(), "member can not be reached");
+            if let Some(outbox) = self.remove(&user) {
+                outbox.hang_up(Goodbye::TOO_SLOW);
             }
         }
     }
@@ -258,17 +265,15 @@ impl SwarmTask {
         unreachable
     }
 
-    fn remove(&mut self, user: &UserId) {
-        let Some(seat) = self.members.remove(user) else { return };
-        self.connections.remove(&seat.connection);
+    /// Takes out a member whose connection has ended or is about to.
+    fn remove(&mut self, user: &UserId) -> Option<Outbox> {
+        let Seat { connection, outbox, .. } = self.members.remove(user)?;
+        self.connections.remove(&connection);
         self.relay.gauges.member_went();
-        if !seat.outbox.is_closed() {
-            debug!(swarm = self.swarm.short(), "member does not read its messages");
-            seat.outbox.hang_up(Goodbye::TOO_SLOW);
-        }
-        let outputs = self.room.leave(user);
         debug!(swarm = self.swarm.short(), members = self.members.len(), "member left");
+        let outputs = self.room.leave(user);
         self.deliver(outputs);
+        Some(outbox)
     }
 
     /// Tells those who missed some presence who is there, once they have caught up.
@@ -290,11 +295,7 @@ impl SwarmTask {
 }
 
 impl Seat {
-    fn send(
-        &mut self,
-        frames: &[Utf8Bytes],
-        is_droppable: bool,
-    ) -> Result<(), crate::outbox::Full> {
+    fn send(&mut self, frames: &[Utf8Bytes], is_droppable: bool) -> Result<(), Undeliverable> {
         match frames {
             [frame] if is_droppable => {
                 if self.outbox.push_droppable(frame.clone()).is_err() {
@@ -315,5 +316,64 @@ fn frames_of(output: &Output) -> Vec<Utf8Bytes> {
             snapshot::opening(joined.clone()).iter().map(|part| part.encode().into()).collect()
         }
         message => vec![message.encode().into()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbox::{OutboxReader, outbox};
+
+    type Answer = oneshot::Receiver<Result<mpsc::Sender<SwarmCommand>, Refusal>>;
+
+    #[tokio::test]
+    async fn a_join_that_meets_the_end_of_its_swarm_begins_it_anew() {
+        let (relay, _mailboxes) = Shared::new(String::new(), Default::default());
+        let mut registry = Registry::new(relay.clone());
+        let (ada, ada_in, _ada_reads) = enter(&relay, "ada");
+        let connection = ada.connection;
+        registry.pass_on(ada);
+        let to_swarm = ada_in.await.expect("an answer").expect("a place");
+
+        // Nothing runs between these two: the join lies behind the goodbye of the last member.
+        to_swarm.try_send(SwarmCommand::Gone { connection }).expect("an empty mailbox");
+        let (mia, mia_in, mut mia_reads) = enter(&relay, "mia");
+        registry.pass_on(mia);
+
+        let ended = registry.tasks.join_next_with_id().await.expect("the swarm ended");
+        registry.ended(ended);
+        mia_in.await.expect("an answer").expect("a place");
+        let joined = mia_reads.next().await.expect("a message");
+        assert!(joined.contains("\"userId\":\"mia\"") && !joined.contains("ada"), "{joined}");
+        assert_eq!((registry.swarms.len(), registry.tasks.len()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn a_swarm_that_ended_is_forgotten() {
+        let (relay, _mailboxes) = Shared::new(String::new(), Default::default());
+        let mut registry = Registry::new(relay.clone());
+        let (ada, ada_in, _ada_reads) = enter(&relay, "ada");
+        let connection = ada.connection;
+        registry.pass_on(ada);
+        let to_swarm = ada_in.await.expect("an answer").expect("a place");
+        to_swarm.try_send(SwarmCommand::Gone { connection }).expect("an empty mailbox");
+        let ended = registry.tasks.join_next_with_id().await.expect("the swarm ended");
+        registry.ended(ended);
+        assert_eq!((registry.swarms.len(), registry.tasks.len()), (0, 0));
+        assert_eq!(relay.gauges.members(), 0);
+    }
+
+    fn enter(relay: &Shared, user: &str) -> (Enter, Answer, OutboxReader) {
+        let (outbox, reads) = outbox(&relay.limits);
+        let (answer, answered) = oneshot::channel();
+        let user_id = user.parse().expect("a plain user id");
+        let enter = Enter {
+            swarm: "0".repeat(64).parse().expect("hex"),
+            join: Join { user_id, alias: None, resume: None },
+            connection: relay.next_connection(),
+            outbox,
+            answer,
+        };
+        (enter, answered, reads)
     }
 }
