@@ -15,8 +15,11 @@ mod repo;
 mod run;
 mod setup;
 mod shell;
+mod song;
 mod test;
 mod tidy;
+
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -45,11 +48,23 @@ enum Command {
     Tidy,
     /// Make virtual sound cards to play on by hand
     Card(card::Arguments),
+    /// Render the piece of music that comes with the project
+    Song(song::Arguments),
     /// Compare what two virtual cards heard
     Measure(measure::Arguments),
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
@@ -58,6 +73,7 @@ fn main() -> Result<()> {
         Command::Gen(arguments) => generated::run(&arguments),
         Command::Tidy => tidy::run(),
         Command::Card(arguments) => card::run(&arguments),
+        Command::Song(arguments) => song::run(&arguments),
         Command::Measure(arguments) => measure::run(&arguments),
     }
 }

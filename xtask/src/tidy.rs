@@ -62,7 +62,7 @@ pub fn run() -> Result<()> {
         return Ok(());
     }
     let lines: Vec<String> = faults.iter().map(Fault::to_string).collect();
-    bail!("{} rules are broken:\n{}", lines.len(), lines.join("\n"))
+    bail!("broken rules: {}:\n{}", lines.len(), lines.join("\n"))
 }
 
 /// Every file that is committed or about to be, from the root, with forward slashes.
