@@ -6,6 +6,7 @@
  */
 import { Channel, invoke } from '@tauri-apps/api/core'
 import { decodeHostEvent } from '../protocol/decode'
+import type { Intent } from '../protocol/generated/Intent'
 import type { Host } from './host'
 import { createTauriRtc } from './tauri-rtc'
 
@@ -20,9 +21,15 @@ export function createTauriHost(): Host {
     subscribe(listener) {
       let listening = true
       const channel = new Channel<unknown>((event) => {
-        if (listening) listener(decodeHostEvent(event))
+        if (!listening) return
+        try {
+          listener(decodeHostEvent(event))
+        } catch (cause) {
+          // One event that cannot be read or drawn must not end those after it.
+          complain(cause)
+        }
       })
-      void invoke('subscribe', { channel })
+      invoke('subscribe', { channel }).catch(complain)
       return () => {
         listening = false
       }
@@ -48,6 +55,12 @@ export function createTauriHost(): Host {
 /** True inside the app's own window. */
 export function isInsideApp(): boolean {
   return '__TAURI_INTERNALS__' in window
+}
+
+/** Puts a fault of the window into the core's log, where a person sees it. */
+function complain(cause: unknown): void {
+  const intent: Intent = { type: 'reportFault', text: String(cause) }
+  invoke('send_intent', { intent }).catch(() => {})
 }
 
 async function bytesOf(command: string, args: Record<string, string | number>): Promise<Uint8Array> {

@@ -216,8 +216,8 @@ export const en = {
     publicTrackersHint:
       'Off: nothing leaves the party. On: three public servers learn which songs (by fingerprint, not by name) are shared and your internet address, and may help devices far apart find each other.',
     ice: 'STUN or TURN servers',
-    iceHint: 'One per line, for devices on different networks. Empty: no server is asked for your address.',
-    iceBad: 'Each line begins with stun: or turn:',
+    iceHint: 'One per line, for devices on different networks: stun:host or turn:name:password@host. Empty: no server is asked for your address.',
+    iceBad: 'Each line is stun:host or turn:name:password@host',
   },
 
   log: {

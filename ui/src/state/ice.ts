@@ -1,12 +1,24 @@
-/** Reads the list of servers a person typed. Pure. */
+/** Servers that help devices on different networks, as a person types them. Pure. */
 
-/** One address per line, blank lines left out; null when a line is no STUN or TURN address. */
+/** One address per line, blank lines left out; null when a line is no address that can be used. */
 export function readIceServers(text: string): string[] | null {
   const lines = text
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '')
-  return lines.every((line) => SERVER.test(line)) ? lines : null
+  return lines.every((line) => iceServerOf(line) !== null) ? lines : null
 }
 
-const SERVER = /^(stun|stuns|turn|turns):[^\s/]+$/
+/**
+ * One server: `stun:host`, or `turn:name:password@host`. Null when it is neither: a browser
+ * refuses to connect at all when one of its servers is wrong.
+ */
+export function iceServerOf(line: string): RTCIceServer | null {
+  if (STUN.test(line)) return { urls: line }
+  const { scheme, username, credential, host } = TURN.exec(line)?.groups ?? {}
+  if (!scheme || !username || !credential || !host) return null
+  return { urls: `${scheme}:${host}`, username, credential }
+}
+
+const STUN = /^stuns?:[^\s/@?]+$/
+const TURN = /^(?<scheme>turns?):(?<username>[^\s:@]+):(?<credential>[^\s@]+)@(?<host>[^\s/@]+)$/

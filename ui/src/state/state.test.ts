@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { createFakeHost } from '../host/fake'
 import { stopped } from '../host/fake-scenes'
 import { percentOf, sharesOf, slotsUsed, titleOf } from './files'
-import { readIceServers } from './ice'
+import { iceServerOf, readIceServers } from './ice'
 import { inOrder, nameOf } from './members'
 import { createParty } from './party'
 import { positionAt } from './position'
@@ -76,14 +76,24 @@ describe('names', () => {
 
 describe('servers to ask', () => {
   test('are read one per line', () => {
-    expect(readIceServers(' stun:a.example:3478 \n\nturns:b.example')).toEqual(['stun:a.example:3478', 'turns:b.example'])
+    expect(readIceServers(' stun:a.example:3478 \n\nturns:me:pw@b.example')).toEqual(['stun:a.example:3478', 'turns:me:pw@b.example'])
     expect(readIceServers('')).toEqual([])
   })
 
   test('are refused when a line is no such address', () => {
     expect(readIceServers('https://a.example')).toBeNull()
     expect(readIceServers('stun:')).toBeNull()
+    expect(readIceServers('turn:b.example')).toBeNull()
   })
+})
+
+test('a TURN server is asked with its name and password', () => {
+  expect(iceServerOf('turn:me:p:w@b.example:3478?transport=udp')).toEqual({
+    urls: 'turn:b.example:3478?transport=udp',
+    username: 'me',
+    credential: 'p:w',
+  })
+  expect(iceServerOf('stun:a.example')).toEqual({ urls: 'stun:a.example' })
 })
 
 describe('party', () => {

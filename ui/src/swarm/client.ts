@@ -12,9 +12,10 @@ import type { Intent } from '../protocol/generated/Intent'
 import type { TransferRates } from '../protocol/generated/TransferRates'
 import type { UserId } from '../protocol/generated/UserId'
 import type { View } from '../protocol/generated/View'
+import { iceServerOf } from '../state/ice'
 import { loadEngine } from './engine'
 import type { Engine } from './engine'
-import { createLinks } from './links'
+import { createLinks, EARLY_CALL_KEPT } from './links'
 import type { LinkCommand, Links } from './links'
 import { createPieceCache } from './piece-cache'
 import { asError } from './piece-store'
@@ -38,7 +39,7 @@ export interface Swarm {
 const TICK = 1_000
 /** Signals waiting to be sent; beyond this the core is not answering and more would not help. */
 const MAX_OUTBOX = 256
-/** Signals that arrive while WebTorrent is still being loaded. */
+/** Signals that arrive while WebTorrent is still being loaded; the oldest are dropped. */
 const MAX_INBOX = 256
 
 export function openSwarm(host: Host): Swarm {
@@ -46,7 +47,7 @@ export function openSwarm(host: Host): Swarm {
   let loading = false
   let closed = false
   let latest: SwarmState | null = null
-  let inbox: { readonly from: UserId; readonly data: unknown }[] = []
+  let inbox: { readonly from: UserId; readonly data: unknown; readonly at: number }[] = []
 
   async function load(state: SwarmState): Promise<void> {
     const engine = await loadEngine(iceServers(state))
@@ -56,7 +57,8 @@ export function openSwarm(host: Host): Swarm {
     }
     running = run(host, engine, state.me.userId)
     if (latest) running.handleView(latest)
-    for (const { from, data } of inbox.splice(0)) running.handleSignal(from, data)
+    const oldest = performance.now() - EARLY_CALL_KEPT
+    for (const { from, data, at } of inbox.splice(0)) if (at >= oldest) running.handleSignal(from, data)
   }
 
   return {
@@ -72,7 +74,10 @@ export function openSwarm(host: Host): Swarm {
     },
     handleSignal(from, data) {
       if (running) running.handleSignal(from, data)
-      else if (inbox.length < MAX_INBOX) inbox.push({ from, data })
+      else {
+        inbox.push({ from, data, at: performance.now() })
+        if (inbox.length > MAX_INBOX) inbox.shift()
+      }
     },
     close() {
       closed = true
@@ -90,6 +95,8 @@ function run(host: Host, engine: Engine, me: UserId): Running {
   const torrents = new Map<InfoHash, CarriedTorrent>()
   const peers = new Map<string, { readonly peer: Peer; readonly infoHash: InfoHash }>()
   const reported = new Map<InfoHash, TransferRates>()
+  /** Torrents whose failure is in the log already; said again only after some progress. */
+  const faulty = new Set<InfoHash>()
   const outbox = createOutbox(host)
   let ice: RTCIceServer[] = []
 
@@ -105,11 +112,15 @@ function run(host: Host, engine: Engine, me: UserId): Running {
       case 'add': {
         const { infoHash } = command.task
         const carried = carryTorrent(command.task, { client: engine.client, host, cache }, {
-          progressed: () => roster.handleProgress(infoHash),
+          progressed: () => {
+            faulty.delete(infoHash)
+            roster.handleProgress(infoHash)
+          },
           failed: (error) => {
             torrents.delete(infoHash)
             closePeers(infoHash)
-            reportFault(host, `torrent ${infoHash}: ${error.message}`)
+            if (!faulty.has(infoHash)) reportFault(host, `torrent ${infoHash}: ${error.message}`)
+            faulty.add(infoHash)
             roster.handleFailed(infoHash, now())
             settle()
           },
@@ -253,7 +264,7 @@ function createOutbox(host: Host): (intent: Intent) => void {
 }
 
 function iceServers(view: SwarmState): RTCIceServer[] {
-  return view.settings.network.iceServers.map((urls) => ({ urls }))
+  return view.settings.network.iceServers.flatMap((line) => iceServerOf(line) ?? [])
 }
 
 function reportFault(host: Host, text: string): void {

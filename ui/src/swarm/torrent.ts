@@ -131,7 +131,10 @@ export function carryTorrent(first: TransferTask, means: Means, events: CarriedE
       )
     })
     added.on('ready', select)
-    added.on('verified', events.progressed)
+    added.on('verified', () => {
+      // Before that, WebTorrent only takes over what the core holds.
+      if (added.ready) events.progressed()
+    })
     added.on('wire', dropSecondConnections)
     // A tracker that cannot be reached is no fault: members find each other without it.
     added.on('warning', () => {})

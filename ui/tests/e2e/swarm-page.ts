@@ -18,7 +18,7 @@ declare global {
 export interface Member {
   start(userId: string): void
   /** Makes a torrent of `size` random bytes, whole on this side. */
-  seed(size: number, pieceLength: number): Promise<{ infoHash: string; metainfo: number[] }>
+  seed(size: number, pieceLength: number): Promise<string>
   tasks(tasks: TransferTask[]): void
   signal(from: string, data: unknown): void
   /** Makes the next piece that is written be refused. */
@@ -30,6 +30,10 @@ export interface Member {
   faults(): string[]
   rates(infoHash: string): TransferRates | null
   reads(): number
+  /** WebRTC connections of this page: how many were ever made, how many still stand. */
+  connections(): { ever: number; open: number }
+  /** Fetches a torrent as any other WebTorrent client would: from a tracker, into memory. */
+  fetchPlainly(infoHash: string, tracker: string): Promise<string>
 }
 
 interface Kept {
@@ -85,8 +89,10 @@ const host: Host = {
     return metainfo ? Promise.resolve(metainfo) : Promise.reject(new Error('no description'))
   },
   putMetainfo(infoHash, bytes) {
-    kept(infoHash).metainfo = bytes.slice()
-    kept(infoHash).count = new TextDecoder('latin1').decode(bytes).match(/6:pieces(\d+):/)?.[1] === undefined ? 0 : Number(new TextDecoder('latin1').decode(bytes).match(/6:pieces(\d+):/)?.[1]) / 20
+    const torrent = kept(infoHash)
+    torrent.metainfo = bytes.slice()
+    const [, hashes = '0'] = /6:pieces(\d+):/.exec(new TextDecoder('latin1').decode(bytes)) ?? []
+    torrent.count = Number(hashes) / 20
     return Promise.resolve()
   },
   heldPieces(infoHash) {
@@ -95,6 +101,17 @@ const host: Host = {
     for (const index of pieces.keys()) field[index >> 3] = (field[index >> 3] ?? 0) | (0x80 >> (index & 7))
     return Promise.resolve(field)
   },
+}
+
+const connected = new Set<RTCPeerConnection>()
+
+window.RTCPeerConnection = class extends RTCPeerConnection {
+  constructor(configuration?: RTCConfiguration) {
+    super(configuration)
+    this.addEventListener('connectionstatechange', () => {
+      if (this.connectionState === 'connected') connected.add(this)
+    })
+  }
 }
 
 let me = ''
@@ -122,7 +139,7 @@ window.member = {
     const infoHash = hex(new Uint8Array(await crypto.subtle.digest('SHA-1', info)))
     const metainfo = concat([text('d4:info'), info, text('e')])
     torrents.set(infoHash, { metainfo, pieces, order: [], count: hashes.length })
-    return { infoHash, metainfo: [...metainfo] }
+    return infoHash
   },
   tasks(transfers) {
     swarm.handleView({
@@ -138,13 +155,43 @@ window.member = {
   stored: (infoHash) => kept(infoHash).order,
   holdsMetainfo: (infoHash) => kept(infoHash).metainfo !== null,
   async digest(infoHash) {
-    const { pieces } = kept(infoHash)
-    const whole = concat([...pieces].toSorted(([a], [b]) => a - b).map(([, piece]) => piece))
-    return hex(new Uint8Array(await crypto.subtle.digest('SHA-256', whole)))
+    return digestOf(kept(infoHash).pieces)
   },
   faults: () => faults,
   rates: (infoHash) => rates.get(infoHash) ?? null,
   reads: () => reads,
+  connections: () => ({
+    ever: connected.size,
+    open: [...connected].filter((connection) => connection.connectionState === 'connected').length,
+  }),
+  async fetchPlainly(infoHash, tracker) {
+    const { default: WebTorrent } = await import('webtorrent/dist/webtorrent.min.js')
+    const client = new WebTorrent({ tracker: { rtcConfig: { iceServers: [] } } })
+    const stored = new Map<number, Uint8Array>()
+    class Memory {
+      put(index: number, bytes: Uint8Array, done: (error: Error | null) => void): void {
+        stored.set(index, bytes.slice())
+        done(null)
+      }
+      get(_index: number, _part: unknown, got: (error: Error | null) => void): void {
+        got(new Error('nothing is served from here'))
+      }
+      close(done: () => void): void {
+        done()
+      }
+    }
+    const torrent = client.add(`magnet:?xt=urn:btih:${infoHash}`, { announce: [tracker], store: Memory, storeCacheSlots: 0 })
+    await new Promise<void>((resolve, reject) => {
+      torrent.on('done', resolve)
+      torrent.on('error', reject)
+    })
+    return digestOf(stored)
+  },
+}
+
+async function digestOf(pieces: ReadonlyMap<number, Uint8Array>): Promise<string> {
+  const whole = concat([...pieces].toSorted(([a], [b]) => a - b).map(([, piece]) => piece))
+  return hex(new Uint8Array(await crypto.subtle.digest('SHA-256', whole)))
 }
 
 function text(ascii: string): Uint8Array {
