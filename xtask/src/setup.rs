@@ -67,6 +67,19 @@ pub fn ensure_ready(purpose: Purpose, consent: Consent) -> Result<()> {
     ensure_front_end()
 }
 
+/// Installs what type-checking for other systems needs.
+///
+/// # Errors
+///
+/// When this is no Debian, or as [`ensure_ready`].
+pub fn ensure_cross(consent: Consent) -> Result<()> {
+    ensure_ready(Purpose::Run, consent)?;
+    let manager = Manager::of_this_system().filter(|manager| *manager == Manager::Apt);
+    let manager = manager.context("cross needs Debian's packages rustc-web and rust-web-src")?;
+    let missing = manager.missing_of(packages::CROSS)?;
+    if missing.is_empty() { Ok(()) } else { install(manager, &missing, consent) }
+}
+
 fn check_node() -> Result<()> {
     let hint = format!("Node.js {NODE_MAJOR} or newer is needed, with npm: https://nodejs.org");
     let version = shell::read(Command::new("node").arg("--version")).context(hint.clone())?;

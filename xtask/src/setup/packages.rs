@@ -104,6 +104,14 @@ const PACMAN: List = &[
 /// macOS brings window and sound itself.
 const BREW: List = &[(Purpose::Test, "ffmpeg", "the same song in every format")];
 
+/// Debian's own Rust with the sources of its standard library, for `cargo xtask cross`.
+pub const CROSS: &[Package] = &[
+    Package { name: "rustc-web", reason: "a Rust that comes with its standard library's sources" },
+    Package { name: "cargo-web", reason: "its cargo" },
+    Package { name: "rust-web-src", reason: "those sources" },
+    Package { name: "gcc-mingw-w64-x86-64-win32", reason: "resources of a Windows program" },
+];
+
 impl Manager {
     /// The one this system uses; none on Windows, which brings everything itself.
     pub fn of_this_system() -> Option<Self> {
@@ -137,8 +145,17 @@ impl Manager {
             .filter(|(needed_for, _, _)| *needed_for <= purpose)
             .map(|&(_, name, reason)| Package { name, reason })
             .collect();
-        let installed = self.installed(&wanted)?;
-        Ok(wanted.into_iter().filter(|package| !installed.contains(package.name)).collect())
+        self.missing_of(&wanted)
+    }
+
+    /// Those of `wanted` that are not installed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::missing`].
+    pub fn missing_of(self, wanted: &[Package]) -> Result<Vec<Package>> {
+        let installed = self.installed(wanted)?;
+        Ok(wanted.iter().copied().filter(|package| !installed.contains(package.name)).collect())
     }
 
     fn installed(self, wanted: &[Package]) -> Result<BTreeSet<String>> {
