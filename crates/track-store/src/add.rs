@@ -9,7 +9,7 @@ use protocol::ids::{FileId, FileName, Magnet};
 use protocol::limits::MAX_FILE_SIZE;
 use protocol::message::{FileAnnouncement, MediaInfo};
 
-use crate::entry::{Entry, Place, State};
+use crate::entry::{Ended, Entry, Place, State};
 use crate::error::{AddError, StoreError};
 use crate::format::{self, Format};
 use crate::hash::{self, HashError};
@@ -39,26 +39,29 @@ impl Inner {
         let mut state = State::announced(found.announcement.clone());
         state.become_mine(Arc::clone(&found.torrent), found.path.clone(), found.stamp);
         state.has_artwork = found.artwork.is_some();
-        let track = state.track();
-        if let Ok(present) = self.by_file(&track.announcement.file_id) {
-            return self.merge(&present, &found);
+        let entry = Entry::new(state);
+        // Shelved before it is written, so that nobody else writes under the same names.
+        let disk = entry.disk();
+        while let Err(present) = self.shelve(&entry) {
+            if let Some(track) = self.merge(&present, &found)? {
+                return Ok(track);
+            }
         }
-        self.remember(&found)?;
-        match self.shelve(state) {
-            Ok(()) => Ok(track),
-            // Someone else added the same content meanwhile.
-            Err(present) => self.merge(&present, &found),
+        if let Err(error) = self.remember(&found) {
+            self.retire(&entry, Ended::Removed, &disk);
+            return Err(error.into());
         }
+        entry.state().track().ok_or(AddError::Removed)
     }
 
     /// A track of the same content is on the shelf: keep it if it is whole, else let this file
-    /// take its place.
-    fn merge(&self, present: &Arc<Entry>, found: &Found) -> Result<Track, AddError> {
-        let _disk = present.disk();
+    /// take its place. `None` if that track has just ended.
+    fn merge(&self, present: &Arc<Entry>, found: &Found) -> Result<Option<Track>, StoreError> {
+        let disk = present.disk();
         let state = present.state();
         let place = state.place.clone();
         let is_whole = state.complete;
-        let track = state.track();
+        let Some(track) = state.track() else { return Ok(None) };
         drop(state);
         let is_sound = match &place {
             Place::Mine { path, stamp } => mine::is_unchanged(path, *stamp),
@@ -66,7 +69,7 @@ impl Inner {
             Place::Nowhere => false,
         };
         if is_sound {
-            return Ok(track);
+            return Ok(Some(track));
         }
         self.remember(found)?;
         let mut state = present.state();
@@ -74,6 +77,7 @@ impl Inner {
         state.has_artwork = found.artwork.is_some();
         let before = std::mem::replace(&mut state.announcement, found.announcement.clone());
         let track = state.track();
+        let held_bytes = state.held_bytes;
         drop(state);
         if before.info_hash != found.announcement.info_hash {
             self.rename_torrent(present, &before.info_hash, &found.announcement.info_hash);
@@ -83,11 +87,9 @@ impl Inner {
         }
         self.stop_waiting(&present.file_id);
         present.wake();
-        self.notify(StoreChange::Held {
-            file_id: present.file_id.clone(),
-            held_bytes: track.held_bytes,
-            complete: true,
-        });
+        let file_id = present.file_id.clone();
+        drop(disk);
+        self.notify(StoreChange::Held { file_id, held_bytes, complete: true });
         Ok(track)
     }
 

@@ -2,7 +2,12 @@
 //!
 //! Two locks. `disk` is held while files of the track come, go or are replaced, and may be
 //! held for long. The state's lock is held for moments and never during I/O. Whoever needs
-//! both takes `disk` first; nobody holds the shelf's lock together with either.
+//! both takes `disk` first. The shelf's lock may be taken under `disk`, and is never held
+//! together with a state's.
+//!
+//! A track that ends keeps its place on the shelf until its files are gone, so that files
+//! of two tracks with one name never meet. Whoever finds an ended track and wants to begin
+//! another one waits for `disk` and looks again.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -29,11 +34,14 @@ const MOST_RANGES: usize = 16;
 
 pub(crate) struct Entry {
     pub(crate) file_id: FileId,
-    pub(crate) disk: Mutex<()>,
+    disk: Mutex<()>,
     state: Mutex<State>,
     /// Told whenever a reader might go on.
     changed: Condvar,
 }
+
+/// Shows that the files of a track are this caller's.
+pub(crate) type DiskGuard<'a> = MutexGuard<'a, ()>;
 
 pub(crate) struct State {
     pub(crate) announcement: FileAnnouncement,
@@ -95,7 +103,7 @@ impl Entry {
         self.state.lock().expect("no code panics while it holds a state")
     }
 
-    pub(crate) fn disk(&self) -> MutexGuard<'_, ()> {
+    pub(crate) fn disk(&self) -> DiskGuard<'_> {
         // The lock guards no memory: a panic elsewhere leaves nothing half done in it.
         self.disk.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -109,14 +117,17 @@ impl Entry {
         self.changed.wait(state).expect("no code panics while it holds a state")
     }
 
-    /// Ends the track; false if it had ended before.
-    pub(crate) fn end(&self, why: Ended) -> bool {
+    /// Ends the track and says what it was; `None` if it had ended before.
+    pub(crate) fn end(&self, why: Ended) -> Option<(InfoHash, Place)> {
         let mut state = self.state();
-        let is_first = state.ended.is_none();
-        state.ended.get_or_insert(why);
+        if state.ended.is_some() {
+            return None;
+        }
+        state.ended = Some(why);
+        let was = (state.announcement.info_hash.clone(), state.place.clone());
         drop(state);
         self.wake();
-        is_first
+        Some(was)
     }
 }
 
@@ -198,7 +209,7 @@ impl State {
     /// The torrent, if it is the one named.
     pub(crate) fn torrent(&self, info_hash: &InfoHash) -> Result<Arc<Torrent>, StoreError> {
         match &self.torrent {
-            _ if self.announcement.info_hash != *info_hash => {
+            _ if self.ended.is_some() || self.announcement.info_hash != *info_hash => {
                 Err(StoreError::UnknownTorrent(info_hash.clone()))
             }
             Some(torrent) => Ok(Arc::clone(torrent)),
@@ -249,8 +260,9 @@ impl State {
         (first..end).any(|index| !self.held.holds(index))
     }
 
-    pub(crate) fn track(&self) -> Track {
-        Track {
+    /// The track as others see it; `None` once it has ended.
+    pub(crate) fn track(&self) -> Option<Track> {
+        self.ended.is_none().then(|| Track {
             announcement: self.announcement.clone(),
             origin: match &self.place {
                 Place::Mine { path, .. } => Origin::Mine { path: path.clone() },
@@ -261,7 +273,7 @@ impl State {
             playable: self.is_playable(),
             has_metainfo: self.torrent.is_some(),
             has_artwork: self.has_artwork,
-        }
+        })
     }
 
     fn start_pieces(&self) -> impl Iterator<Item = u32> {

@@ -32,6 +32,9 @@ pub enum AddError {
     /// Someone wrote to the file while it was read.
     #[error("the file changed while it was read")]
     Changed,
+    /// The file was taken out of the store again before this call was done.
+    #[error("the file was removed while it was added")]
+    Removed,
     /// The file is fine, the store is not.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use protocol::ids::InfoHash;
 use protocol::message::FileAnnouncement;
 
-use crate::entry::{Ended, Entry, Place};
+use crate::entry::{DiskGuard, Ended, Entry, Place};
 use crate::error::StoreError;
 use crate::mine::{self, Part};
 use crate::record::{Record, RecordedOrigin};
@@ -142,7 +142,7 @@ impl Inner {
         let read =
             mine::open(&path).and_then(|mut file| mine::read(&mut file, stamp, torrent, part));
         if let Err(StoreError::Gone(reason)) = read {
-            self.lose_mine(entry, reason);
+            self.lose_mine(entry, &path, reason);
         }
         read
     }
@@ -166,8 +166,7 @@ impl Inner {
             Ok(found) if found == file_id => {}
             Ok(_) => {
                 self.refuse(&file_id, &torrent.info_hash);
-                self.end(entry, Ended::Refused);
-                self.delete(entry);
+                self.retire(entry, Ended::Refused, &disk);
                 drop(disk);
                 let fault = Fault::ContentMismatch;
                 self.notify(StoreChange::Fault { file_id, fault });
@@ -323,12 +322,7 @@ impl Inner {
         Ok(file)
     }
 
-    fn leave_unverified(
-        &self,
-        disk: std::sync::MutexGuard<'_, ()>,
-        entry: &Entry,
-        error: &io::Error,
-    ) -> Written {
+    fn leave_unverified(&self, disk: DiskGuard<'_>, entry: &Entry, error: &io::Error) -> Written {
         drop(disk);
         tracing::warn!(%error, "fetched file cannot be read back");
         let file_id = entry.file_id.clone();

@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::entry::Place;
 use crate::error::{GoneReason, StoreError};
@@ -77,39 +76,38 @@ impl Inner {
             let Place::Mine { path, stamp } = place else { continue };
             match look(&path) {
                 Ok(found) if found.length == stamp.length => {}
-                Ok(_) => self.lose_mine(&entry, GoneReason::Changed),
-                Err(StoreError::Gone(reason)) => self.lose_mine(&entry, reason),
+                Ok(_) => self.lose_mine(&entry, &path, GoneReason::Changed),
+                Err(StoreError::Gone(reason)) => self.lose_mine(&entry, &path, reason),
                 Err(error) => tracing::warn!(%error, "shared file cannot be looked at"),
             }
         }
     }
+}
 
-    /// Looks whether a file shared before a restart is still the same; `None` stands for yes.
-    /// A file that was written to is read whole.
-    pub(crate) fn restamp(
-        &self,
-        path: &Path,
-        stamp: FileStamp,
-        torrent: &Arc<Torrent>,
-    ) -> Result<FileStamp, GoneReason> {
-        let Ok(found) = look(path) else { return Err(GoneReason::Missing) };
-        if found == stamp {
-            return Ok(stamp);
-        }
-        if found.length != torrent.length {
-            return Err(GoneReason::Changed);
-        }
-        let Ok(mut file) = open(path) else { return Err(GoneReason::Missing) };
-        for index in 0..torrent.piece_count() {
-            let size = torrent.piece_size(index) as usize;
-            match read_at(&mut file, torrent.piece_start(index), size) {
-                Ok(piece) if torrent.matches(index, &piece) => {}
-                Ok(_) => return Err(GoneReason::Changed),
-                Err(_) => return Err(GoneReason::Missing),
-            }
-        }
-        Ok(found)
+/// Looks whether a file shared before a restart is still the same. One that was written to
+/// is read whole; if its bytes are what they were, its stamp of now is returned.
+pub(crate) fn restamp(
+    path: &Path,
+    stamp: FileStamp,
+    torrent: &Torrent,
+) -> Result<FileStamp, GoneReason> {
+    let Ok(found) = look(path) else { return Err(GoneReason::Missing) };
+    if found == stamp {
+        return Ok(stamp);
     }
+    if found.length != torrent.length {
+        return Err(GoneReason::Changed);
+    }
+    let Ok(mut file) = open(path) else { return Err(GoneReason::Missing) };
+    for index in 0..torrent.piece_count() {
+        let size = torrent.piece_size(index) as usize;
+        match read_at(&mut file, torrent.piece_start(index), size) {
+            Ok(piece) if torrent.matches(index, &piece) => {}
+            Ok(_) => return Err(GoneReason::Changed),
+            Err(_) => return Err(GoneReason::Missing),
+        }
+    }
+    Ok(found)
 }
 
 fn look(path: &Path) -> Result<FileStamp, StoreError> {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -38,6 +39,7 @@ struct Piece {
 
 /// The user's file.
 struct Own {
+    path: PathBuf,
     file: File,
     stamp: FileStamp,
     torrent: Arc<Torrent>,
@@ -70,13 +72,7 @@ impl PieceReader {
         let cancelled = Arc::new(AtomicBool::new(false));
         let mut reader =
             Self { inner, entry, number, length, position: 0, piece: None, own: None, cancelled };
-        reader.open_own().map_err(|error| match error {
-            StoreError::Gone(reason) => {
-                reader.inner.lose_mine(&reader.entry, reason);
-                StoreError::Gone(reason)
-            }
-            other => other,
-        })?;
+        reader.open_own()?;
         reader.want(Waiting::No);
         Ok(reader)
     }
@@ -115,7 +111,11 @@ impl PieceReader {
     fn read_piece(&mut self) -> Result<Piece, ReadError> {
         loop {
             if let Some(own) = &mut self.own {
-                return own.read(self.position).map_err(ReadError::from);
+                let read = own.read(self.position);
+                if let Err(StoreError::Gone(reason)) = read {
+                    self.inner.lose_mine(&self.entry, &own.path, reason);
+                }
+                return read.map_err(ReadError::from);
             }
             let torrent = self.wait_for_piece()?;
             self.open_own().map_err(ReadError::from)?;
@@ -187,7 +187,14 @@ impl PieceReader {
         };
         let (path, stamp, torrent) = (path.clone(), *stamp, Arc::clone(torrent));
         drop(state);
-        self.own = Some(Own { file: mine::open(&path)?, stamp, torrent });
+        match mine::open(&path) {
+            Ok(file) => self.own = Some(Own { path, file, stamp, torrent }),
+            Err(StoreError::Gone(reason)) => {
+                self.inner.lose_mine(&self.entry, &path, reason);
+                return Err(StoreError::Gone(reason));
+            }
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use std::thread;
 use protocol::ids::FileId;
 use protocol::message::FileAnnouncement;
 
-use crate::entry::State;
+use crate::entry::{Entry, State};
 use crate::error::{GoneReason, StoreError};
 use crate::mine;
 use crate::record::{Reading, Record, RecordedOrigin};
@@ -86,7 +86,7 @@ impl Inner {
         match origin {
             RecordedOrigin::Mine { path, stamp } => {
                 let path = PathBuf::from(path);
-                let fresh = self.restamp(&path, stamp, &torrent).map_err(NotRestored::Gone)?;
+                let fresh = mine::restamp(&path, stamp, &torrent).map_err(NotRestored::Gone)?;
                 if fresh != stamp {
                     self.record_mine(&announcement, &path, fresh);
                 }
@@ -141,7 +141,7 @@ impl Inner {
 
     /// Two records may name one torrent only if someone edited them.
     fn place(&self, state: State) -> Result<(), NotRestored> {
-        self.shelve(state).map_err(|_| NotRestored::Damaged)
+        self.shelve(&Entry::new(state)).map_err(|_| NotRestored::Damaged)
     }
 }
 

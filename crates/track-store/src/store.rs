@@ -9,7 +9,7 @@ use protocol::ids::{FileId, InfoHash};
 use protocol::limits::MAX_FILES_PER_SWARM;
 use protocol::message::FileAnnouncement;
 
-use crate::entry::{Ended, Entry, Place, State};
+use crate::entry::{DiskGuard, Ended, Entry, Place, State};
 use crate::error::{AddError, GoneReason, StoreError};
 use crate::folder::Folder;
 use crate::reader::PieceReader;
@@ -172,12 +172,12 @@ impl TrackStore {
 
     /// One track.
     pub fn track(&self, file_id: &FileId) -> Option<Track> {
-        Some(self.inner.by_file(file_id).ok()?.state().track())
+        self.inner.by_file(file_id).ok()?.state().track()
     }
 
     /// Every track, by file id. Expected ones are among them, with nothing held.
     pub fn tracks(&self) -> Vec<Track> {
-        self.inner.entries().iter().map(|entry| entry.state().track()).collect()
+        self.inner.entries().iter().filter_map(|entry| entry.state().track()).collect()
     }
 
     /// How many files of the user are shared, for whoever limits them.
@@ -250,15 +250,14 @@ impl Inner {
     }
 
     /// Puts a track on the shelf, unless its file is there already: then that one is returned.
-    pub(crate) fn shelve(&self, state: State) -> Result<(), Arc<Entry>> {
-        let info_hash = state.announcement.info_hash.clone();
+    pub(crate) fn shelve(&self, entry: &Arc<Entry>) -> Result<(), Arc<Entry>> {
+        let info_hash = entry.state().announcement.info_hash.clone();
         let mut shelf = self.shelf();
-        if let Some(present) = shelf.tracks.get(&state.announcement.file_id) {
+        if let Some(present) = shelf.tracks.get(&entry.file_id) {
             return Err(Arc::clone(present));
         }
-        let entry = Entry::new(state);
         shelf.by_torrent.insert(info_hash, entry.file_id.clone());
-        shelf.tracks.insert(entry.file_id.clone(), entry);
+        shelf.tracks.insert(entry.file_id.clone(), Arc::clone(entry));
         Ok(())
     }
 
@@ -276,16 +275,26 @@ impl Inner {
         self.shelf().waiting.retain(|waiting| waiting != file_id);
     }
 
-    /// Takes a track off the shelf and ends it; false if that happened before.
-    pub(crate) fn end(&self, entry: &Arc<Entry>, why: Ended) -> bool {
+    /// Ends a track: its readers fail, its files go, and only then its place on the shelf is
+    /// free. False if it had ended before.
+    ///
+    /// The record of a shared file that is missing stays: the file may come back with the
+    /// drive it lies on.
+    pub(crate) fn retire(&self, entry: &Arc<Entry>, why: Ended, _disk: &DiskGuard<'_>) -> bool {
+        let Some((info_hash, place)) = entry.end(why) else { return false };
+        if why != Ended::Gone(GoneReason::Missing) {
+            self.folder.forget_track(&entry.file_id);
+        }
+        if matches!(place, Place::Pieces) {
+            self.folder.forget_pieces(&info_hash);
+        }
         let mut shelf = self.shelf();
         if shelf.tracks.get(&entry.file_id).is_some_and(|found| Arc::ptr_eq(found, entry)) {
             shelf.tracks.remove(&entry.file_id);
             shelf.by_torrent.retain(|_, file_id| *file_id != entry.file_id);
             shelf.waiting.retain(|file_id| *file_id != entry.file_id);
         }
-        drop(shelf);
-        entry.end(why)
+        true
     }
 
     /// Remembers that a torrent does not hold the file it was announced as.
@@ -299,89 +308,78 @@ impl Inner {
 
     fn expect(&self, announcement: &FileAnnouncement) -> Result<(), StoreError> {
         let FileAnnouncement { file_id, info_hash, .. } = announcement;
-        let other = || StoreError::OtherTorrent(file_id.clone());
-        let mut shelf = self.shelf();
-        if shelf.refused.iter().any(|(file, torrent)| file == file_id && torrent == info_hash) {
-            return Err(StoreError::Refused(info_hash.clone()));
-        }
-        match shelf.by_torrent.get(info_hash) {
-            Some(present) if present == file_id => return Ok(()),
-            Some(_) => return Err(other()),
-            None => {}
-        }
-        if let Some(present) = shelf.tracks.get(file_id).cloned() {
+        loop {
+            let mut shelf = self.shelf();
+            if shelf.refused.iter().any(|(file, torrent)| file == file_id && torrent == info_hash) {
+                return Err(StoreError::Refused(info_hash.clone()));
+            }
+            if shelf.by_torrent.get(info_hash).is_some_and(|present| present != file_id) {
+                return Err(StoreError::OtherTorrent(file_id.clone()));
+            }
+            let Some(present) = shelf.tracks.get(file_id).cloned() else {
+                let oldest = shelf.wait_for(announcement);
+                drop(shelf);
+                if let Some(oldest) = oldest {
+                    self.retire(&oldest, Ended::Removed, &oldest.disk());
+                }
+                return Ok(());
+            };
             drop(shelf);
-            return self.announce_again(&present, announcement);
+            if self.announce_again(&present, announcement)? {
+                return Ok(());
+            }
         }
-        let entry = Entry::new(State::announced(announcement.clone()));
-        shelf.by_torrent.insert(info_hash.clone(), file_id.clone());
-        shelf.tracks.insert(file_id.clone(), entry);
-        shelf.waiting.push_back(file_id.clone());
-        let oldest =
-            if shelf.waiting.len() > MOST_WAITING { shelf.waiting.pop_front() } else { None };
-        let oldest = oldest.and_then(|file_id| shelf.tracks.get(&file_id).cloned());
-        drop(shelf);
-        if let Some(oldest) = oldest {
-            self.end(&oldest, Ended::Removed);
-        }
-        Ok(())
     }
 
-    /// A file announced under another torrent: fine as long as nothing of the first is known.
+    /// A file that is known is announced once more, perhaps under another torrent, which is fine
+    /// as long as nothing of the first is known. False if the track has just ended.
     fn announce_again(
         &self,
         entry: &Entry,
         announcement: &FileAnnouncement,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
+        let is_the_same = |state: &State| {
+            state.ended.is_none() && state.announcement.info_hash == announcement.info_hash
+        };
+        if is_the_same(&entry.state()) {
+            return Ok(true);
+        }
         let _disk = entry.disk();
         let mut state = entry.state();
+        if state.ended.is_some() || is_the_same(&state) {
+            return Ok(state.ended.is_none());
+        }
         if state.torrent.is_some() {
             return Err(StoreError::OtherTorrent(entry.file_id.clone()));
         }
         let from = std::mem::replace(&mut state.announcement, announcement.clone()).info_hash;
         drop(state);
         self.rename_torrent(entry, &from, &announcement.info_hash);
-        Ok(())
+        Ok(true)
     }
 
     fn remove(&self, file_id: &FileId) -> Result<(), StoreError> {
-        let Ok(entry) = self.by_file(file_id) else {
+        let was_known = match self.by_file(file_id) {
+            Ok(entry) => self.retire(&entry, Ended::Removed, &entry.disk()),
             // A shared file that is missing at present has left its record only.
-            let was_known = self.folder.forget_track(file_id);
-            return was_known.then_some(()).ok_or_else(|| StoreError::UnknownFile(file_id.clone()));
+            Err(_) => self.folder.forget_track(file_id),
         };
-        let _disk = entry.disk();
-        self.end(&entry, Ended::Removed);
-        self.delete(&entry);
-        Ok(())
+        was_known.then_some(()).ok_or_else(|| StoreError::UnknownFile(file_id.clone()))
     }
 
-    /// Deletes what the store's folder holds of a track. The caller has its disk lock.
-    pub(crate) fn delete(&self, entry: &Entry) {
-        let state = entry.state();
-        let place = state.place.clone();
-        let info_hash = state.announcement.info_hash.clone();
-        drop(state);
-        self.folder.forget_track(&entry.file_id);
-        if matches!(place, Place::Pieces) {
-            self.folder.forget_pieces(&info_hash);
+    /// Stops sharing a file of the user that is not what it was, unless a copy of it at another
+    /// path has taken its place meanwhile.
+    pub(crate) fn lose_mine(&self, entry: &Arc<Entry>, path: &Path, reason: GoneReason) {
+        let disk = entry.disk();
+        let is_in_use =
+            matches!(&entry.state().place, Place::Mine { path: used, .. } if used == path);
+        if is_in_use && self.retire(entry, Ended::Gone(reason), &disk) {
+            drop(disk);
+            self.notify(StoreChange::Gone { file_id: entry.file_id.clone(), reason });
         }
     }
 
-    /// Stops sharing a file of the user that is not what it was.
-    pub(crate) fn lose_mine(&self, entry: &Arc<Entry>, reason: GoneReason) {
-        if !self.end(entry, Ended::Gone(reason)) {
-            return;
-        }
-        // A missing file may come back with the drive it lies on; a changed one does not.
-        if reason == GoneReason::Changed {
-            let _disk = entry.disk();
-            self.folder.forget_track(&entry.file_id);
-        }
-        self.notify(StoreChange::Gone { file_id: entry.file_id.clone(), reason });
-    }
-
-    /// Ends every torrent but `keep` on the disk, and tracks that are no more.
+    /// Deletes what no track owns. `missing` are tracks that are on record only.
     pub(crate) fn sweep(&self, missing: &BTreeSet<FileId>) {
         let mut tracks: Vec<FileId> = missing.iter().cloned().collect();
         let mut torrents = Vec::new();
@@ -397,5 +395,20 @@ impl Inner {
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
         self.shelf.lock().expect("no code panics while it holds the shelf")
+    }
+}
+
+impl Shelf {
+    /// Makes room for a file of which only the announcement is known. Returns the one that
+    /// has to go, if there are too many.
+    fn wait_for(&mut self, announcement: &FileAnnouncement) -> Option<Arc<Entry>> {
+        let FileAnnouncement { file_id, info_hash, .. } = announcement;
+        let entry = Entry::new(State::announced(announcement.clone()));
+        self.by_torrent.insert(info_hash.clone(), file_id.clone());
+        self.tracks.insert(file_id.clone(), entry);
+        self.waiting.push_back(file_id.clone());
+        let oldest =
+            if self.waiting.len() > MOST_WAITING { self.waiting.pop_front() } else { None };
+        self.tracks.get(&oldest?).cloned()
     }
 }

@@ -193,6 +193,8 @@ fn wrap(info: &Dictionary<'_>) -> (InfoHash, Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const KIB: u64 = 1024;
@@ -261,5 +263,25 @@ mod tests {
     fn info(length: &str, piece_length: &str, hashes: usize) -> Vec<u8> {
         let pieces = "h".repeat(hashes * HASH);
         format!("d{length}4:name1:x{piece_length}6:pieces{}:{pieces}e", pieces.len()).into_bytes()
+    }
+
+    proptest! {
+        #[test]
+        fn a_torrent_with_bytes_changed_is_refused_or_still_makes_sense(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        ) {
+            let made = Torrent::describe("a.mp3", 600_000, vec![[1; 20], [2; 20], [3; 20]]);
+            let mut bytes = made.metainfo().to_vec();
+            for (at, byte) in changes {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            if let Ok(torrent) = Torrent::parse(&bytes) {
+                let sizes = (0..torrent.piece_count()).map(|index| torrent.piece_size(index));
+                prop_assert_eq!(sizes.map(u64::from).sum::<u64>(), torrent.length);
+                let last = torrent.piece_at(torrent.length - 1);
+                prop_assert_eq!(last + 1, torrent.piece_count());
+            }
+        }
     }
 }

@@ -183,6 +183,13 @@ fn an_m4a_with_its_table_at_the_end_is_playable_once_that_is_held() {
     assert_eq!(urgent(), [] as [[u32; 2]; 0]);
 }
 
+#[test]
+fn a_reader_can_move_to_a_thread_of_its_own_and_be_shared() {
+    fn is_send_and_sync<T: Send + Sync + 'static>() {}
+    is_send_and_sync::<track_store::PieceReader>();
+    is_send_and_sync::<track_store::TrackStore>();
+}
+
 fn is_cancelled(error: &io::Error) -> bool {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<ReadError>());
     matches!(cause, Some(ReadError::Cancelled))

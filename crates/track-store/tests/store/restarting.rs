@@ -1,11 +1,13 @@
 //! What is found again after a restart, and what a crash or a stranger's hand can do.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use track_store::{Fault, GoneReason, Origin, StoreChange, StoreError, TrackStore};
 
-use crate::support::{Member, PIECE, open, piece, song};
+use crate::support::{Member, PIECE, open, piece, song, write_later};
 
 #[test]
 fn shared_and_fetched_tracks_survive_a_restart() {
@@ -47,6 +49,42 @@ fn a_marked_piece_whose_bytes_never_reached_the_disk_is_fetched_again() {
     assert_eq!(friend.store.held_pieces(&announcement.info_hash), Some(vec![0b1000_0000]));
     friend.fetch(&owner, &announcement, [1, 2, 3]);
     assert!(friend.store.track(&announcement.file_id).expect("held").complete);
+}
+
+#[test]
+fn a_store_that_dies_at_any_moment_holds_what_it_says() {
+    let (owner, friend) = (Member::new(), Member::new());
+    let announcement = owner.share(&song(30)).announcement;
+    friend.store.expect(&announcement).expect("nobody announced it before");
+    let wreck = tempfile::TempDir::new().expect("a temporary folder");
+    thread::scope(|scope| {
+        let fetching = scope.spawn(|| {
+            friend.begin(&owner, &announcement);
+            friend.fetch(&owner, &announcement, (0..31).rev());
+        });
+        for number in 0.. {
+            let is_last = fetching.is_finished();
+            let dir = wreck.path().join(number.to_string());
+            copy_as_it_is(&friend.store_dir(), &dir);
+            let (store, heard) = open(&dir);
+            assert_eq!(heard.all(), [], "nothing to complain about");
+            for track in store.tracks() {
+                let bits = store.held_pieces(&announcement.info_hash).expect("described");
+                for index in (0..31).filter(|index| bits[index / 8] & (0x80 >> (index % 8)) != 0) {
+                    let found = store.read_piece(&announcement.info_hash, index as u32, 0, 1_000);
+                    let expected = piece(&owner, &announcement, index as u32);
+                    assert_eq!(found.expect("it is held"), expected[..1_000]);
+                }
+                assert_eq!(track.complete, track.held_bytes == announcement.size);
+            }
+            drop(store);
+            fs::remove_dir_all(dir).expect("it was just made");
+            if is_last {
+                break;
+            }
+        }
+        fetching.join().expect("no panics");
+    });
 }
 
 #[test]
@@ -213,10 +251,14 @@ fn a_path_that_is_no_text_survives_a_restart() {
     assert_eq!(found.origin, Origin::Mine { path });
 }
 
-/// Writes to a file and makes sure its time of change differs.
-fn write_later(path: &std::path::Path, bytes: &[u8]) {
-    let before = fs::metadata(path).and_then(|found| found.modified()).expect("it is there");
-    fs::write(path, bytes).expect("it can be written");
-    let file = fs::File::options().write(true).open(path).expect("it is there");
-    file.set_modified(before + std::time::Duration::from_secs(1)).expect("times can be set");
+/// Copies a folder while someone writes to it, as a crash would leave it. The lock and files
+/// that vanish meanwhile stay behind.
+fn copy_as_it_is(from: &Path, to: &Path) {
+    for part in ["tracks", "files"] {
+        fs::create_dir_all(to.join(part)).expect("a temporary folder");
+        for entry in fs::read_dir(from.join(part)).expect("a folder") {
+            let name = entry.expect("a name").file_name();
+            let _ = fs::copy(from.join(part).join(&name), to.join(part).join(&name));
+        }
+    }
 }

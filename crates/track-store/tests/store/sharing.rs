@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use protocol::limits::MAX_FILE_SIZE;
 use track_store::{AddError, GoneReason, Origin, Progress, StoreChange, StoreError};
 
-use crate::support::{Member, PIECE, piece, song, wav};
+use crate::support::{Member, PIECE, piece, song, wav, write_later};
 
 #[test]
 fn a_file_gets_the_names_that_another_program_computes() {
@@ -259,12 +259,4 @@ proptest! {
 
 fn picture(kind: PictureType, bytes: Vec<u8>) -> Picture {
     Picture::unchecked(bytes).pic_type(kind).mime_type(MimeType::Jpeg).build()
-}
-
-/// Writes to a file and makes sure its time of change differs.
-fn write_later(path: &std::path::Path, bytes: &[u8]) {
-    let before = fs::metadata(path).and_then(|found| found.modified()).expect("it is there");
-    fs::write(path, bytes).expect("it can be written");
-    let file = fs::File::options().write(true).open(path).expect("it is there");
-    file.set_modified(before + std::time::Duration::from_secs(1)).expect("times can be set");
 }
