@@ -237,25 +237,32 @@ pub(crate) struct Lifeline {
 
 impl Lifeline {
     /// Runs the task.
-    pub(crate) async fn run(self, task: impl Future<Output = ()>) {
-        let _ = self.abort.run_until_cancelled(task).await;
+    pub(crate) fn run(
+        self,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        // Every async layer around a future stores it once more; a pointer costs less.
+        let task = Box::pin(task);
+        async move {
+            let _ = self.abort.run_until_cancelled(task).await;
+        }
     }
 }
 
 /// How much is going on.
 #[derive(Debug, Default)]
 pub(crate) struct Gauges {
-    members: AtomicUsize,
+    members: Arc<AtomicUsize>,
     swarms: AtomicUsize,
 }
 
-impl Gauges {
-    pub(crate) fn member_came(&self) {
-        self.members.fetch_add(1, Ordering::Relaxed);
-    }
+/// One member, for as long as this exists.
+pub(crate) struct CountedMember(Arc<AtomicUsize>);
 
-    pub(crate) fn member_went(&self) {
-        self.members.fetch_sub(1, Ordering::Relaxed);
+impl Gauges {
+    pub(crate) fn count_member(&self) -> CountedMember {
+        self.members.fetch_add(1, Ordering::Relaxed);
+        CountedMember(self.members.clone())
     }
 
     pub(crate) fn set_swarms(&self, swarms: usize) {
@@ -268,6 +275,12 @@ impl Gauges {
 
     pub(crate) fn swarms(&self) -> usize {
         self.swarms.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for CountedMember {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -15,10 +15,10 @@ use protocol::{ClientMessage, SwarmHash, UserId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
-use tracing::{debug, error, info};
+use tracing::{debug, error};
 
 use crate::outbox::{Outbox, Undeliverable};
-use crate::relay::Shared;
+use crate::relay::{CountedMember, Shared};
 use crate::room::{Audience, Join, Output, Refusal, Room, snapshot};
 use crate::socket::{ConnectionId, Goodbye};
 
@@ -159,6 +159,7 @@ struct Seat {
     outbox: Outbox,
     /// Some presence was left out because the member reads slowly; a summary is owed.
     owes_summary: bool,
+    _counted: CountedMember,
 }
 
 impl SwarmTask {
@@ -184,7 +185,7 @@ impl SwarmTask {
                 break;
             }
         }
-        info!(swarm = self.swarm.short(), "swarm ended");
+        debug!(swarm = self.swarm.short(), "swarm ended");
         Ended { swarm: self.swarm, mailbox }
     }
 
@@ -215,12 +216,11 @@ impl SwarmTask {
                 return;
             }
         };
-        let seat = Seat { connection, outbox, owes_summary: false };
+        let counted = self.relay.gauges.count_member();
+        let seat = Seat { connection, outbox, owes_summary: false, _counted: counted };
         if let Some(former) = self.members.insert(user.clone(), seat) {
             self.connections.remove(&former.connection);
             former.outbox.hang_up(Goodbye::REPLACED);
-        } else {
-            self.relay.gauges.member_came();
         }
         self.connections.insert(connection, user.clone());
         debug!(swarm = self.swarm.short(), members = self.members.len(), "member joined");
@@ -251,14 +251,19 @@ impl SwarmTask {
         for output in outputs {
             let is_droppable = output.is_droppable();
             let frames = frames_of(&output);
-            for (user, seat) in &mut self.members {
-                let is_meant = match &output.to {
-                    Audience::All => true,
-                    Audience::One(one) => user == one,
-                    Audience::AllBut(one) => user != one,
-                };
-                if is_meant && seat.send(&frames, is_droppable).is_err() {
+            let mut tell = |user: &UserId, seat: &mut Seat| {
+                if seat.send(&frames, is_droppable).is_err() {
                     unreachable.push((user.clone(), seat.connection));
+                }
+            };
+            match &output.to {
+                Audience::One(user) => {
+                    self.members.get_mut(user).into_iter().for_each(|seat| tell(user, seat));
+                }
+                Audience::All => self.members.iter_mut().for_each(|(user, seat)| tell(user, seat)),
+                Audience::AllBut(one) => {
+                    let others = self.members.iter_mut().filter(|(user, _)| *user != one);
+                    others.for_each(|(user, seat)| tell(user, seat));
                 }
             }
         }
@@ -269,7 +274,6 @@ impl SwarmTask {
     fn remove(&mut self, user: &UserId) -> Option<Outbox> {
         let Seat { connection, outbox, .. } = self.members.remove(user)?;
         self.connections.remove(&connection);
-        self.relay.gauges.member_went();
         debug!(swarm = self.swarm.short(), members = self.members.len(), "member left");
         let outputs = self.room.leave(user);
         self.deliver(outputs);

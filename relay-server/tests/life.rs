@@ -5,10 +5,10 @@ mod common;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use common::{Client, DEADLINE, eventually, id, join_message, relay, within};
+use common::{Client, DEADLINE, eventually, id, join_message, relay, relay_with, within};
 use protocol::time::Millis;
 use protocol::{ClientMessage, ErrorCode, ServerMessage, Span, SwarmTime};
-use relay_server::{Relay, RelayError};
+use relay_server::{Limits, Rate, Relay, RelayError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -57,29 +57,35 @@ async fn the_clock_runs_at_the_pace_of_this_computers_clock_from_todays_date() {
 }
 
 #[tokio::test]
-async fn a_time_pong_does_not_wait_behind_a_backlog() {
-    let limits = relay_server::Limits {
-        messages: relay_server::Rate { per_second: 1e6, burst: 1e6 },
-        ..Default::default()
+async fn a_time_pong_overtakes_everything_that_waits() {
+    let limits = Limits {
+        messages: Rate { per_second: 1e6, burst: 1e6 },
+        queue_messages: 10_000,
+        queue_bytes: 64 * 1024 * 1024,
+        ..Limits::default()
     };
-    let relay = common::relay_with(limits).await;
+    let relay = relay_with(limits).await;
     let mut ada = Client::member(&relay, "ada").await;
-    let mut mia = Client::member(&relay, "mia").await;
-    // Enough for mia that it is still being sent when her ping arrives.
-    for number in 0..200 {
-        ada.send(ClientMessage::RtcSignal { to: id("mia"), data: number.into() }).await;
+    let mut zoe = Client::slow_member(&relay, "zoe").await;
+    // 10 MB: the sockets hold a part of it, the relay's queue the rest.
+    let data = serde_json::Value::String("x".repeat(16 * 1024));
+    for _ in 0..600 {
+        ada.send(ClientMessage::RtcSignal { to: id("zoe"), data: data.clone() }).await;
     }
-    for _ in 0..10 {
-        mia.send(ClientMessage::TimePing { t0: Millis::default() }).await;
-        let held = mia.wait_for(|message| match message {
-            ServerMessage::TimePong { t1, t2, .. } => {
-                Some(SwarmTime::from(t2) - SwarmTime::from(t1))
-            }
-            _ => None,
-        });
-        let held = held.await;
-        assert!(held < Span::from_millis(100), "the relay held a ping for {held:?}");
+    ada.settled().await;
+    zoe.send(ClientMessage::TimePing { t0: Millis::default() }).await;
+    zoe.send(ClientMessage::RtcSignal { to: id("ada"), data: "the ping was read".into() }).await;
+    ada.wait_for(|message| matches!(message, ServerMessage::RtcSignal { .. }).then_some(())).await;
+
+    let mut overtaken = 600;
+    loop {
+        match zoe.next().await {
+            ServerMessage::RtcSignal { .. } => overtaken -= 1,
+            ServerMessage::TimePong { .. } => break,
+            _ => {}
+        }
     }
+    assert!(overtaken > 100, "only {overtaken} of 600 waiting messages were overtaken");
 }
 
 #[tokio::test]

@@ -10,10 +10,10 @@ use protocol::message::{FileAnnouncement, Joined, MediaInfo, Playback};
 use protocol::time::Millis;
 use protocol::{ClientMessage, ErrorCode, ServerMessage, SwarmHash, SwarmKey, SwarmTime, UserId};
 use relay_server::{Limits, Relay, RunningRelay};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 
 /// Far longer than anything here takes on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(10);
@@ -84,6 +84,20 @@ impl Client {
     /// A member of a swarm of its own choice, where nobody is told anything it must read.
     pub async fn member(relay: &RunningRelay, user: &str) -> Self {
         Self::join(relay, user).await.0
+    }
+
+    /// A member with a small receive buffer, for a test that leaves its socket unread.
+    pub async fn slow_member(relay: &RunningRelay, user: &str) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4 * 1024).expect("a small buffer");
+        let stream = socket.connect(relay.local_addr()).await.expect("the relay listens");
+        let url = format!("ws://{}/ws", relay.local_addr());
+        let (socket, _) =
+            client_async(url, MaybeTlsStream::Plain(stream)).await.expect("a WebSocket");
+        let mut client = Self { socket };
+        client.send(join_message("party", user, None)).await;
+        client.joined().await;
+        client
     }
 
     pub async fn send(&mut self, message: ClientMessage) {
