@@ -1,0 +1,315 @@
+//! The member itself: one task that owns all state and hears of everything.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use audio_engine::{EngineEvent, MonotonicClock};
+use protocol::host::{HostEvent, LinkState, LogLevel, Notice, NoticeCode, OutputChoice, View};
+use protocol::ids::{FileId, UserId};
+use sync_core::session::{Input, Output};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+use track_store::TrackStore;
+
+use crate::config::Startup;
+use crate::handle::Request;
+use crate::link::{LinkEvent, Outgoing};
+use crate::nearby::{Nearby, Sighting};
+use crate::notices::Notices;
+use crate::playout::Playout;
+use crate::settings::SettingsFile;
+use crate::shelf::{Changes, Done, Shelf, StoreInbox, store_code, with_causes};
+use crate::swarm::{Arrival, Swarm, next_arrival};
+use crate::view::output_choices;
+
+/// Shortest time between two views: fast enough for a progress bar, slow enough for a phone.
+const VIEW_PAUSE: Duration = Duration::from_millis(50);
+
+/// Time between two views while only positions and progress change.
+const POSITION_PAUSE: Duration = Duration::from_millis(250);
+
+/// A running member.
+pub(crate) struct Peer {
+    pub(crate) clock: MonotonicClock,
+    pub(crate) user_id: UserId,
+    pub(crate) settings: SettingsFile,
+    pub(crate) store: TrackStore,
+    pub(crate) shelf: Shelf,
+    pub(crate) playout: Playout,
+    pub(crate) nearby: Nearby,
+    pub(crate) notices: Notices,
+    pub(crate) swarm: Option<Swarm>,
+    /// The output asked for in this run.
+    pub(crate) output: Option<String>,
+    pub(crate) outputs: Vec<OutputChoice>,
+    pub(crate) startup: Startup,
+    pub(crate) inbox: Arc<StoreInbox>,
+    pub(crate) signals: Option<mpsc::Sender<HostEvent>>,
+    pub(crate) views: watch::Sender<Arc<View>>,
+    pub(crate) view_due: ViewDue,
+}
+
+/// When the next view is to be published.
+pub(crate) struct ViewDue {
+    /// Something visible changed.
+    changed: bool,
+    last: Instant,
+}
+
+impl ViewDue {
+    pub(crate) fn new() -> Self {
+        Self { changed: true, last: Instant::now() }
+    }
+}
+
+impl Peer {
+    /// Runs until [`Request::Shutdown`] or until every handle is gone.
+    pub(crate) async fn run(
+        mut self,
+        mut requests: mpsc::Receiver<Request>,
+        mut sightings: mpsc::Receiver<Sighting>,
+    ) {
+        self.begin().await;
+        let inbox = self.inbox.clone();
+        let ended = loop {
+            self.settle();
+            let view_at = self.next_view();
+            let session_at = self.session_due();
+            tokio::select! {
+                // The relay first: what it says is stamped, and what it says decides.
+                biased;
+                arrival = next_arrival(&mut self.swarm) => self.arrived(arrival).await,
+                () = sleep_until(session_at) => self.timer_fired(),
+                request = requests.recv() => match request {
+                    Some(Request::Intent(intent)) => self.obey(intent).await,
+                    Some(Request::Subscribe(sink)) => self.signals = Some(sink),
+                    Some(Request::Shutdown(done)) => break Some(done),
+                    None => break None,
+                },
+                event = self.playout.next_event() => self.heard_engine(event),
+                changes = inbox.take() => self.store_changed(changes),
+                done = self.shelf.next_done() => self.disk_work_done(done),
+                Some(sighting) = sightings.recv() => self.sighted(sighting),
+                () = sleep_until(view_at) => self.publish(),
+            }
+        };
+        self.end(ended).await;
+    }
+
+    async fn end(mut self, done: Option<oneshot::Sender<()>>) {
+        self.leave().await;
+        drop(self);
+        if let Some(done) = done {
+            let _ = done.send(());
+        }
+    }
+
+    /// Marks that something visible changed.
+    pub(crate) fn changed(&mut self) {
+        self.view_due.changed = true;
+    }
+
+    /// Tells people something.
+    pub(crate) fn tell(&mut self, level: LogLevel, code: NoticeCode, detail: impl Into<String>) {
+        self.notices.add(level, code, detail);
+        self.changed();
+    }
+
+    /// When the session wants to be called.
+    fn session_due(&self) -> Instant {
+        let due = self.swarm.as_ref().and_then(|swarm| swarm.session.poll_timeout());
+        due.map_or_else(far_future, |due| self.clock.instant_of(due).into())
+    }
+
+    fn next_view(&self) -> Instant {
+        let moving = self.shelf.adding_count() > 0
+            || self.swarm.as_ref().is_some_and(|swarm| swarm.session.plan().is_some());
+        let pause = match (self.view_due.changed, moving) {
+            (true, _) => VIEW_PAUSE,
+            (false, true) => POSITION_PAUSE,
+            (false, false) => return far_future(),
+        };
+        self.view_due.last + pause
+    }
+
+    pub(crate) fn publish(&mut self) {
+        let view = self.view(self.clock.now());
+        self.view_due = ViewDue { changed: false, last: Instant::now() };
+        self.views.send_if_modified(|shown| {
+            let differs = **shown != view;
+            if differs {
+                *shown = Arc::new(view);
+            }
+            differs
+        });
+    }
+
+    /// Carries out what the session asks for, until it asks for nothing.
+    fn settle(&mut self) {
+        self.start_when_asked();
+        while let Some(output) = self.swarm.as_mut().and_then(|swarm| swarm.session.poll_output()) {
+            self.carry_out(output);
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        let Some(swarm) = &self.swarm else { return };
+        match output {
+            Output::Send(message) => swarm.send(Outgoing::Message(Box::new(message))),
+            Output::Ping => swarm.send(Outgoing::Ping),
+            Output::Timeline { clock, plan } => {
+                self.playout.set_timeline(clock, plan);
+                self.keep_songs();
+            }
+            Output::Signal { from, data } => {
+                if let Some(sink) = &self.signals
+                    && sink.try_send(HostEvent::Signal { from, data }).is_err()
+                {
+                    tracing::debug!("the window takes no signals");
+                }
+            }
+            Output::Notice { level, code, detail } => self.tell(level, code, detail),
+            Output::Changed => {
+                self.look_through_files();
+                self.keep_songs();
+                self.changed();
+            }
+        }
+    }
+
+    async fn arrived(&mut self, arrival: Arrival) {
+        let now = self.clock.now();
+        let Some(swarm) = &mut self.swarm else { return };
+        match arrival {
+            Arrival::SearchEnded => self.host().await,
+            Arrival::Link(LinkEvent::Up) => swarm.session.handle(now, Input::LinkUp),
+            Arrival::Link(LinkEvent::Message { message, received }) => {
+                let was_online = swarm.session.is_online();
+                swarm.session.handle(now, Input::Message { message: *message, received });
+                if !was_online && swarm.session.is_online() {
+                    swarm.was_online = true;
+                    self.tell(LogLevel::Info, NoticeCode::Connected, String::new());
+                }
+            }
+            Arrival::Link(LinkEvent::Down { reason, was_up }) => {
+                if was_up {
+                    swarm.session.handle(now, Input::LinkDown);
+                    self.tell(LogLevel::Warning, NoticeCode::RelayLost, reason);
+                } else if swarm.link_state() == LinkState::Connecting {
+                    self.tell(LogLevel::Warning, NoticeCode::RelayUnreachable, reason);
+                }
+            }
+        }
+        self.changed();
+    }
+
+    fn timer_fired(&mut self) {
+        let now = self.clock.now();
+        if let Some(swarm) = &mut self.swarm {
+            swarm.session.handle_timeout(now);
+        }
+    }
+
+    fn sighted(&mut self, sighting: Sighting) {
+        if self.nearby.saw(sighting) {
+            self.changed();
+            self.meet_nearby();
+        }
+    }
+
+    fn heard_engine(&mut self, event: EngineEvent) {
+        match event {
+            EngineEvent::OutputOpened(output) => {
+                self.tell(LogLevel::Info, NoticeCode::OutputReady, output.name);
+                self.outputs = output_choices();
+            }
+            EngineEvent::OutputLost { reason } => {
+                self.tell(LogLevel::Warning, NoticeCode::OutputLost, reason);
+            }
+            EngineEvent::OutputUnavailable { reason } => {
+                self.tell(LogLevel::Error, NoticeCode::OutputUnavailable, with_causes(&reason));
+            }
+            EngineEvent::TrackFailed { file_id, error } => {
+                self.file_fault(&file_id, NoticeCode::FileNotMusic, with_causes(&error));
+            }
+            EngineEvent::TrackDamaged { file_id, at } => {
+                let detail = format!("at {:.1} s", at.as_millis_f64() / 1e3);
+                self.file_fault(&file_id, NoticeCode::SongDamaged, detail);
+            }
+            EngineEvent::Underrun { total } => {
+                self.tell(LogLevel::Warning, NoticeCode::Underrun, total.to_string());
+            }
+            EngineEvent::TrackReady { .. }
+            | EngineEvent::Started { .. }
+            | EngineEvent::Ended { .. }
+            | EngineEvent::Starved { .. }
+            | EngineEvent::Jumped { .. } => self.changed(),
+        }
+    }
+
+    fn file_fault(&mut self, file_id: &FileId, code: NoticeCode, detail: String) {
+        let name = self.store.track(file_id).map(|track| track.announcement.name.to_string());
+        let detail = format!("{}: {detail}", name.unwrap_or_default());
+        self.shelf.faults.insert(file_id.clone(), Notice { code, detail: detail.clone() });
+        self.tell(LogLevel::Error, code, detail);
+    }
+
+    /// The songs that are on air or selected belong into the engine.
+    fn keep_songs(&mut self) {
+        let mut wanted = BTreeSet::new();
+        if let Some(swarm) = &self.swarm {
+            wanted.extend(swarm.session.plan().map(|plan| plan.file_id.clone()));
+            wanted.extend(swarm.session.selection().cloned());
+        }
+        self.playout.keep(&wanted, &self.store);
+    }
+
+    fn store_changed(&mut self, changes: Changes) {
+        for (file_id, notice) in changes.faults {
+            self.tell(LogLevel::Error, notice.code, notice.detail.clone());
+            if notice.code == NoticeCode::FileGone {
+                self.shelf.faults.insert(file_id, notice);
+            }
+        }
+        for file_id in changes.completed {
+            let name = self.store.track(&file_id).map(|track| track.announcement.name.to_string());
+            self.tell(LogLevel::Info, NoticeCode::FileComplete, name.unwrap_or_default());
+        }
+        if !changes.held.is_empty() {
+            self.tell_files();
+            self.keep_songs();
+        }
+        self.changed();
+    }
+
+    fn disk_work_done(&mut self, done: Done) {
+        match done {
+            Done::Added { name, outcome, .. } => self.file_added(&name, *outcome),
+            Done::Expected { file_id, outcome } => match outcome {
+                Ok(()) => {
+                    self.tell_files();
+                    self.keep_songs();
+                }
+                Err(error) => {
+                    let code = store_code(&error);
+                    self.file_fault(&file_id, code, error.to_string());
+                }
+            },
+            Done::Removed { file_id, outcome } => {
+                if let Err(error) = outcome {
+                    let code = store_code(&error);
+                    self.tell(LogLevel::Warning, code, error.to_string());
+                }
+                self.playout.forget(&file_id);
+                self.tell_files();
+            }
+        }
+        self.changed();
+    }
+}
+
+/// A timer that does not fire before something else happens; an hour later it fires in vain.
+fn far_future() -> Instant {
+    Instant::now() + Duration::from_secs(3600)
+}

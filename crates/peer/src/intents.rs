@@ -1,0 +1,264 @@
+//! What people want, carried out.
+
+use std::path::PathBuf;
+
+use protocol::host::{Intent, LogLevel, MeetingPoint, NetworkSettings, NoticeCode};
+use protocol::ids::{FileId, SwarmKey};
+use protocol::limits;
+use sync_core::session::{Input, Session, SessionConfig, Wish};
+
+use crate::actor::Peer;
+use crate::address::RelayAddress;
+use crate::hosting::Hosting;
+use crate::settings::Settings;
+use crate::swarm::Swarm;
+
+/// Most STUN or TURN servers a person may name; each costs every connection a query.
+const MOST_ICE_SERVERS: usize = 8;
+
+impl Peer {
+    /// What was asked for on the command line.
+    pub(crate) async fn begin(&mut self) {
+        for path in std::mem::take(&mut self.startup.add) {
+            self.add_file(path);
+        }
+        if let Some((key, at)) = self.startup.join.take() {
+            self.join(&key, at).await;
+        }
+    }
+
+    /// Does what a person wants, or tells why not.
+    pub(crate) async fn obey(&mut self, intent: Intent) {
+        match intent {
+            Intent::JoinSwarm { key, at } => self.join(&key, at).await,
+            Intent::LeaveSwarm => self.leave().await,
+            Intent::TakeDirector => self.wish(Wish::TakeDirector),
+            Intent::ResignDirector => self.wish(Wish::ResignDirector),
+            Intent::AddFiles { paths } => {
+                for path in paths {
+                    self.add_file(PathBuf::from(path));
+                }
+            }
+            Intent::RemoveFile { file_id } => self.remove_file(file_id),
+            Intent::SelectFile { file_id } => self.wish(Wish::Select { file_id }),
+            Intent::Play { file_id, position_ms } => {
+                self.wish(Wish::Play { file_id, position: position_ms.into() });
+            }
+            Intent::Stop => self.wish(Wish::Stop),
+            Intent::SetSpeakerDelay { ms } => {
+                if (0.0..=limits::MAX_SPEAKER_DELAY_MS).contains(&ms.get()) {
+                    self.remember(|settings| settings.speaker_delay_ms = ms);
+                    let delay = self.settings.current().speaker_delay();
+                    self.playout.engine().set_speaker_delay(delay);
+                } else {
+                    self.bad_setting("the speaker delay goes from 0 to 500 ms");
+                }
+            }
+            Intent::SetAlias { alias } => {
+                self.remember(|settings| settings.alias = alias.clone());
+                self.wish(Wish::Rename { alias });
+            }
+            Intent::SetOutput { id } => {
+                self.output.clone_from(&id);
+                self.playout.engine().set_output(id.clone());
+                self.remember(|settings| settings.output = id);
+            }
+            Intent::SetFilesPerMember { count } => {
+                if (1..=limits::MAX_FILES_PER_MEMBER).contains(&count) {
+                    self.remember(|settings| settings.files_per_member = count);
+                } else {
+                    self.bad_setting("1 to 50 files can be shared");
+                }
+            }
+            Intent::SetNetwork { network } => match check_network(&network) {
+                Ok(()) => self.remember(|settings| settings.network = network),
+                Err(reason) => self.bad_setting(reason),
+            },
+            Intent::SendSignal { to, data } => self.wish(Wish::Signal { to, data }),
+            Intent::ReportTransfer { info_hash, rates } => {
+                let known = self.swarm.as_ref().is_some_and(|swarm| {
+                    swarm.session.files().iter().any(|shared| shared.file.info_hash == info_hash)
+                });
+                if known {
+                    self.shelf.rates.insert(info_hash, rates);
+                }
+            }
+            Intent::ReportFault { text } => {
+                let text: String = text.chars().take(limits::MAX_ERROR_TEXT).collect();
+                self.tell(LogLevel::Warning, NoticeCode::WindowFault, text);
+            }
+        }
+        self.changed();
+    }
+
+    /// Leaves the swarm, if there is one.
+    pub(crate) async fn leave(&mut self) {
+        self.nearby.withdraw();
+        if let Some(swarm) = self.swarm.take() {
+            self.playout.set_timeline(None, None);
+            self.playout.keep(&Default::default(), &self.store);
+            self.shelf.clear_swarm();
+            swarm.leave().await;
+        }
+    }
+
+    /// Carries the relay in this app, for want of one nearby or because a person wants to.
+    pub(crate) async fn host(&mut self) {
+        match Hosting::start().await {
+            Ok(hosting) => {
+                self.nearby.announce(hosting.id(), &self.settings.current().alias, hosting.port());
+                if let Some(swarm) = &mut self.swarm {
+                    swarm.meet_here(hosting, self.clock);
+                }
+            }
+            Err(error) => {
+                self.tell(LogLevel::Error, NoticeCode::CannotHost, error.to_string());
+                self.leave().await;
+            }
+        }
+    }
+
+    /// Meets at a party nearby, if that is what a search waits for.
+    pub(crate) fn meet_nearby(&mut self) {
+        let Some(swarm) = self.swarm.as_mut().filter(|swarm| swarm.is_searching()) else { return };
+        let address =
+            self.nearby.parties().iter().find_map(|party| RelayAddress::parse(&party.url).ok());
+        if let Some(address) = address {
+            swarm.meet_at(address, self.clock);
+        }
+    }
+
+    /// Plays the first file once everyone can, when the command line asked for it.
+    pub(crate) fn start_when_asked(&mut self) {
+        if !self.startup.play {
+            return;
+        }
+        let Some(session) = self.swarm.as_ref().map(|swarm| &swarm.session) else { return };
+        let Some(first) = session.files().first().map(|shared| shared.file.file_id.clone()) else {
+            return;
+        };
+        if session.is_director()
+            && session.clock_state().synced
+            && session.everyone_can_play(&first)
+        {
+            self.startup.play = false;
+            self.wish(Wish::Play { file_id: Some(first), position: Default::default() });
+        }
+    }
+
+    /// Hands a wish to the session, which answers by outputs.
+    pub(crate) fn wish(&mut self, wish: Wish) {
+        let now = self.clock.now();
+        if let Some(swarm) = &mut self.swarm {
+            swarm.session.handle(now, Input::Wish(wish));
+        }
+    }
+
+    async fn join(&mut self, key: &str, at: MeetingPoint) {
+        let key = match SwarmKey::parse(key) {
+            Ok(key) => key,
+            Err(error) => {
+                return self.tell(LogLevel::Error, NoticeCode::BadKey, error.to_string());
+            }
+        };
+        // Every way to fail comes before leaving the swarm one is in.
+        let address = match &at {
+            MeetingPoint::Here | MeetingPoint::Anywhere => None,
+            MeetingPoint::Relay { url } => Some(RelayAddress::parse(url)),
+            MeetingPoint::Nearby { id } => {
+                let party = self.nearby.parties().into_iter().find(|party| party.id == *id);
+                let Some(party) = party else {
+                    let detail = "this party is no longer nearby".to_owned();
+                    return self.tell(LogLevel::Error, NoticeCode::BadRelayAddress, detail);
+                };
+                Some(RelayAddress::parse(&party.url))
+            }
+        };
+        let address = match address.transpose() {
+            Ok(address) => address,
+            Err(error) => {
+                return self.tell(LogLevel::Error, NoticeCode::BadRelayAddress, error.to_string());
+            }
+        };
+        self.leave().await;
+        let session = Session::new(SessionConfig {
+            swarm_hash: key.hash(),
+            user_id: self.user_id.clone(),
+            alias: self.settings.current().alias.clone(),
+        });
+        let mut swarm = Swarm::new(key, session);
+        if let Some(address) = address {
+            swarm.meet_at(address, self.clock);
+        }
+        let hash = swarm.hash.clone();
+        self.swarm = Some(swarm);
+        let unshared = std::mem::take(&mut self.shelf.unshared);
+        self.remember(|settings| unshared.iter().for_each(|file| settings.share(&hash, file)));
+        match at {
+            MeetingPoint::Here => self.host().await,
+            MeetingPoint::Anywhere => self.meet_nearby(),
+            MeetingPoint::Relay { .. } | MeetingPoint::Nearby { .. } => {}
+        }
+        self.tell_files();
+    }
+
+    fn remove_file(&mut self, file_id: FileId) {
+        if let Some(swarm) = &self.swarm {
+            let hash = swarm.hash.clone();
+            self.remember(|settings| settings.unshare(&hash, &file_id));
+        }
+        self.shelf.unshared.retain(|unshared| *unshared != file_id);
+        self.wish(Wish::Withdraw { file_id: file_id.clone() });
+        self.shelf.remove(&self.store, file_id);
+    }
+
+    fn bad_setting(&mut self, reason: &str) {
+        self.tell(LogLevel::Warning, NoticeCode::BadSetting, reason);
+    }
+
+    /// Changes the settings; a failure to write them is told, and the change is in force.
+    pub(crate) fn remember(&mut self, change: impl FnOnce(&mut Settings)) {
+        if let Err(error) = self.settings.change(change) {
+            self.tell(LogLevel::Error, NoticeCode::StorageFault, error.to_string());
+        }
+    }
+}
+
+fn check_network(network: &NetworkSettings) -> Result<(), &'static str> {
+    if network.ice_servers.len() > MOST_ICE_SERVERS {
+        return Err("at most 8 STUN or TURN servers can be named");
+    }
+    let well_formed = |url: &String| {
+        let rest = ["stun:", "stuns:", "turn:", "turns:"]
+            .iter()
+            .find_map(|scheme| url.strip_prefix(scheme));
+        rest.is_some_and(|rest| {
+            !rest.is_empty()
+                && url.len() <= limits::MAX_NAME
+                && rest.bytes().all(|b| b.is_ascii_graphic())
+        })
+    };
+    if network.ice_servers.iter().all(well_formed) {
+        Ok(())
+    } else {
+        Err("a server is written as stun:host:port or turn:host:port")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_stun_and_turn_addresses_are_taken_as_servers() {
+        let servers = |urls: &[&str]| NetworkSettings {
+            public_trackers: false,
+            ice_servers: urls.iter().map(ToString::to_string).collect(),
+        };
+        assert!(check_network(&servers(&["stun:stun.example:3478", "turn:10.0.0.1"])).is_ok());
+        for bad in ["http://x", "stun:", "stun:a b", "stun:\u{202e}x"] {
+            assert!(check_network(&servers(&[bad])).is_err(), "{bad:?} was accepted");
+        }
+        assert!(check_network(&servers(&["stun:a"; 9])).is_err());
+    }
+}

@@ -1,0 +1,248 @@
+//! The files of this member: adding, fetching, telling the others what is held.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use protocol::host::{AddingView, Notice, NoticeCode, TransferRates};
+use protocol::ids::{FileId, InfoHash};
+use protocol::message::FileAnnouncement;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use track_store::{AddError, Fault, StoreChange, StoreError, Track, TrackStore};
+
+/// What the member knows of its files beyond what the store keeps.
+#[derive(Default)]
+pub(crate) struct Shelf {
+    adding: BTreeMap<u64, Adding>,
+    last_job: u64,
+    jobs: JoinSet<Done>,
+    /// Added while in no swarm; shared with the next one entered.
+    pub(crate) unshared: Vec<FileId>,
+    /// Why a file cannot be played or shared.
+    pub(crate) faults: BTreeMap<FileId, Notice>,
+    pub(crate) rates: BTreeMap<InfoHash, TransferRates>,
+    /// Files the store was told to expect, so that it is told once.
+    expected: BTreeSet<FileId>,
+}
+
+struct Adding {
+    name: String,
+    size: u64,
+    done: Arc<AtomicU64>,
+}
+
+/// A piece of disk work that ended.
+pub(crate) enum Done {
+    /// A file of this device was read, or could not be.
+    Added { job: u64, name: String, outcome: Box<Result<Track, AddError>> },
+    /// The store was told of a file of somebody else.
+    Expected { file_id: FileId, outcome: Result<(), StoreError> },
+    /// A file was forgotten.
+    Removed { file_id: FileId, outcome: Result<(), StoreError> },
+}
+
+impl Shelf {
+    /// Files being read.
+    pub(crate) fn adding(&self) -> Vec<AddingView> {
+        self.adding
+            .values()
+            .map(|adding| AddingView {
+                name: adding.name.clone(),
+                done_bytes: adding.done.load(Ordering::Relaxed),
+                size: adding.size,
+            })
+            .collect()
+    }
+
+    /// Starts reading a file of this device.
+    pub(crate) fn add(&mut self, store: &TrackStore, path: PathBuf) {
+        self.last_job += 1;
+        let job = self.last_job;
+        let name = shown_name(&path);
+        let done = Arc::new(AtomicU64::new(0));
+        let size = std::fs::metadata(&path).map_or(0, |meta| meta.len());
+        self.adding.insert(job, Adding { name: name.clone(), size, done: done.clone() });
+        let store = store.clone();
+        self.jobs.spawn_blocking(move || {
+            let outcome = store.add_file(&path, &|progress| {
+                done.store(progress.done_bytes, Ordering::Relaxed);
+            });
+            Done::Added { job, name, outcome: Box::new(outcome) }
+        });
+    }
+
+    /// Tells the store of a file of somebody else, once.
+    pub(crate) fn expect(&mut self, store: &TrackStore, file: &FileAnnouncement) {
+        if !self.expected.insert(file.file_id.clone()) {
+            return;
+        }
+        let (store, file) = (store.clone(), file.clone());
+        self.jobs.spawn_blocking(move || Done::Expected {
+            outcome: store.expect(&file),
+            file_id: file.file_id,
+        });
+    }
+
+    /// Forgets a file.
+    pub(crate) fn remove(&mut self, store: &TrackStore, file_id: FileId) {
+        self.expected.remove(&file_id);
+        self.faults.remove(&file_id);
+        let store = store.clone();
+        self.jobs
+            .spawn_blocking(move || Done::Removed { outcome: store.remove(&file_id), file_id });
+    }
+
+    /// Files being read now.
+    pub(crate) fn adding_count(&self) -> usize {
+        self.adding.len()
+    }
+
+    /// The next piece of disk work that ends; waits for ever when none is under way.
+    pub(crate) async fn next_done(&mut self) -> Done {
+        loop {
+            match self.jobs.join_next().await {
+                Some(Ok(done)) => {
+                    if let Done::Added { job, .. } = &done {
+                        self.adding.remove(job);
+                    }
+                    return done;
+                }
+                // A panic in the store is a defect there; it may not take the party down.
+                Some(Err(error)) => tracing::error!(%error, "disk work ended by panic"),
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Leaves a swarm: what was told of its files no longer holds.
+    pub(crate) fn clear_swarm(&mut self) {
+        self.expected.clear();
+        self.faults.clear();
+        self.rates.clear();
+    }
+}
+
+/// How a failed addition is told.
+pub(crate) fn add_notice(name: &str, error: &AddError) -> Notice {
+    let code = match error {
+        AddError::Empty => NoticeCode::FileEmpty,
+        AddError::TooLarge { .. } => NoticeCode::FileTooLarge,
+        AddError::NotMusic => NoticeCode::FileNotMusic,
+        AddError::Unreadable(_) | AddError::NotAFile | AddError::Changed | AddError::Removed => {
+            NoticeCode::FileUnreadable
+        }
+        AddError::Store(error) => store_code(error),
+    };
+    Notice { code, detail: format!("{name}: {}", with_causes(error)) }
+}
+
+/// What a store's refusal means to people.
+pub(crate) fn store_code(error: &StoreError) -> NoticeCode {
+    match error {
+        StoreError::DiskFull { .. } => NoticeCode::DiskFull,
+        StoreError::PieceCorrupt { .. } => NoticeCode::PieceCorrupt,
+        StoreError::Metainfo(_) | StoreError::Refused(_) => NoticeCode::MetainfoMismatch,
+        StoreError::Gone(_) => NoticeCode::FileGone,
+        _ => NoticeCode::StorageFault,
+    }
+}
+
+/// An error and what caused it, in one line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line.push_str(": ");
+        line.push_str(&error.to_string());
+        cause = error.source();
+    }
+    line
+}
+
+/// What the store's reports about a file mean to people.
+fn fault_notice(fault: Fault) -> Notice {
+    let (code, detail) = match fault {
+        Fault::ContentMismatch => {
+            (NoticeCode::MetainfoMismatch, "it is not the file announced".to_owned())
+        }
+        Fault::PieceDamaged { index } => {
+            (NoticeCode::PieceCorrupt, format!("piece {index} was damaged on disk"))
+        }
+        Fault::Unverified => (NoticeCode::StorageFault, "it could not be read back".to_owned()),
+        Fault::RecordDamaged => (NoticeCode::StorageFault, "its record was damaged".to_owned()),
+    };
+    Notice { code, detail }
+}
+
+impl Changes {
+    fn merge(&mut self, change: StoreChange) {
+        match change {
+            StoreChange::Described { file_id } => {
+                self.held.insert(file_id);
+            }
+            StoreChange::Held { file_id, complete, .. } => {
+                if complete {
+                    self.completed.insert(file_id.clone());
+                }
+                self.held.insert(file_id);
+            }
+            StoreChange::Urgent { .. } => self.urgent = true,
+            StoreChange::Gone { file_id, reason } => {
+                let notice = Notice { code: NoticeCode::FileGone, detail: reason.to_string() };
+                self.held.insert(file_id.clone());
+                self.faults.insert(file_id, notice);
+            }
+            StoreChange::Fault { file_id, fault } => {
+                self.held.insert(file_id.clone());
+                self.faults.insert(file_id, fault_notice(fault));
+            }
+        }
+    }
+}
+
+fn shown_name(path: &Path) -> String {
+    let raw = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    protocol::ids::FileName::clean(&raw).map_or_else(|| "?".to_owned(), |name| name.to_string())
+}
+
+/// Where the store reports from any thread. Changes of one file are merged, so the inbox
+/// holds at most one entry per file, whatever the pace of pieces.
+#[derive(Default)]
+pub(crate) struct StoreInbox {
+    changes: Mutex<Changes>,
+    arrived: Notify,
+}
+
+/// What changed since the inbox was last emptied.
+#[derive(Default)]
+pub(crate) struct Changes {
+    /// Files of which more or less is held now.
+    pub(crate) held: BTreeSet<FileId>,
+    /// Files that were completed.
+    pub(crate) completed: BTreeSet<FileId>,
+    /// True when other pieces are urgent now.
+    pub(crate) urgent: bool,
+    /// Files with a fault, newest fault only.
+    pub(crate) faults: BTreeMap<FileId, Notice>,
+}
+
+impl StoreInbox {
+    /// Takes a report; never waits longer than another report takes.
+    pub(crate) fn post(&self, change: StoreChange) {
+        self.lock().merge(change);
+        self.arrived.notify_one();
+    }
+
+    /// Waits until something changed, and takes it all.
+    pub(crate) async fn take(&self) -> Changes {
+        self.arrived.notified().await;
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,145 @@
+//! Being in a swarm: the way to its relay, and the session that keeps its rules.
+
+use std::future::pending;
+use std::time::Duration;
+
+use audio_engine::MonotonicClock;
+use protocol::host::LinkState;
+use protocol::ids::{FileId, SwarmHash, SwarmKey};
+use sync_core::session::Session;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use crate::address::RelayAddress;
+use crate::hosting::Hosting;
+use crate::link::{LinkEvent, Outgoing, RelayLink};
+
+/// How long to look for a party nearby before starting one.
+///
+/// mDNS answers arrive within a few hundred milliseconds; a second question goes out after one second.
+const SEARCH_TIME: Duration = Duration::from_secs(2);
+
+/// Relay messages waiting for the member. More than a second of the busiest swarm; when it
+/// is full the link stops reading and the relay's own bounds apply.
+const EVENT_DEPTH: usize = 512;
+
+/// One swarm, from entering to leaving.
+pub(crate) struct Swarm {
+    pub(crate) key: SwarmKey,
+    pub(crate) hash: SwarmHash,
+    pub(crate) session: Session,
+    /// True once the relay has let this member in.
+    pub(crate) was_online: bool,
+    /// The files the swarm listed when they were last looked through.
+    pub(crate) listed: Vec<FileId>,
+    meeting: Meeting,
+    hosting: Option<Hosting>,
+}
+
+enum Meeting {
+    /// Waiting for a party nearby until then.
+    Searching { until: Instant },
+    /// A relay is known.
+    At { address: RelayAddress, link: RelayLink, events: mpsc::Receiver<LinkEvent> },
+}
+
+/// What the way to the relay brings.
+pub(crate) enum Arrival {
+    /// Nobody is nearby.
+    SearchEnded,
+    /// Something from the relay.
+    Link(LinkEvent),
+}
+
+impl Swarm {
+    /// Enters a swarm that has no relay yet.
+    pub(crate) fn new(key: SwarmKey, session: Session) -> Self {
+        Self {
+            hash: key.hash(),
+            key,
+            session,
+            was_online: false,
+            listed: Vec::new(),
+            meeting: Meeting::Searching { until: Instant::now() + SEARCH_TIME },
+            hosting: None,
+        }
+    }
+
+    /// The connection as people see it.
+    pub(crate) fn link_state(&self) -> LinkState {
+        match (self.session.is_online(), self.was_online) {
+            (true, _) => LinkState::Online,
+            (false, true) => LinkState::Reconnecting,
+            (false, false) => LinkState::Connecting,
+        }
+    }
+
+    /// True while no relay is known.
+    pub(crate) fn is_searching(&self) -> bool {
+        matches!(self.meeting, Meeting::Searching { .. })
+    }
+
+    /// Meets at this relay from now on.
+    pub(crate) fn meet_at(&mut self, address: RelayAddress, clock: MonotonicClock) {
+        let (sender, events) = mpsc::channel(EVENT_DEPTH);
+        let link = RelayLink::open(address.clone(), clock, sender);
+        self.meeting = Meeting::At { address, link, events };
+    }
+
+    /// Meets at the relay carried here.
+    pub(crate) fn meet_here(&mut self, hosting: Hosting, clock: MonotonicClock) {
+        self.meet_at(hosting.own_address(), clock);
+        self.hosting = Some(hosting);
+    }
+
+    /// The relay carried here.
+    pub(crate) fn hosting(&self) -> Option<&Hosting> {
+        self.hosting.as_ref()
+    }
+
+    /// Where the members meet.
+    pub(crate) fn address(&self) -> Option<&RelayAddress> {
+        match &self.meeting {
+            Meeting::Searching { .. } => None,
+            Meeting::At { address, .. } => Some(address),
+        }
+    }
+
+    /// Says something to the relay.
+    pub(crate) fn send(&self, outgoing: Outgoing) {
+        if let Meeting::At { link, .. } = &self.meeting {
+            link.send(outgoing);
+        }
+    }
+
+    /// Leaves, and ends a relay carried here.
+    pub(crate) async fn leave(self) {
+        if let Meeting::At { link, .. } = self.meeting {
+            link.close().await;
+        }
+        if let Some(hosting) = self.hosting {
+            hosting.stop().await;
+        }
+    }
+
+    async fn next_arrival(&mut self) -> Arrival {
+        match &mut self.meeting {
+            Meeting::Searching { until } => {
+                sleep_until(*until).await;
+                Arrival::SearchEnded
+            }
+            Meeting::At { events, .. } => match events.recv().await {
+                Some(event) => Arrival::Link(event),
+                None => pending().await,
+            },
+        }
+    }
+}
+
+/// The next arrival in the swarm; waits for ever outside of one.
+pub(crate) async fn next_arrival(swarm: &mut Option<Swarm>) -> Arrival {
+    match swarm {
+        Some(swarm) => swarm.next_arrival().await,
+        None => pending().await,
+    }
+}
