@@ -7,14 +7,14 @@ import { LiveNews } from './log/LiveNews'
 import { Room } from './room/Room'
 
 export function App({ party }: { readonly party: Party }) {
-  const view = party.view.value
+  const place = party.place.value
   return (
     <PartyContext.Provider value={party}>
-      {view === null ? (
+      {place === 'nowhere' ? (
         <output class="visually-hidden">{en.starting}</output>
       ) : (
         <>
-          {view.swarm ? <Room /> : <Join />}
+          {place === 'room' ? <Room /> : <Join />}
           <LiveNews />
         </>
       )}

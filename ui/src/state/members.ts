@@ -25,7 +25,6 @@ export function inOrder(members: readonly MemberView[], me: UserId, director: Us
 }
 
 /** Who leads, by name; null when nobody does. */
-export function directorName(view: View): string | null {
-  const director = view.swarm?.director
-  return view.swarm && director ? nameById(view.swarm.members, director) : null
+export function directorName({ swarm }: Pick<View, 'swarm'>): string | null {
+  return swarm?.director ? nameById(swarm.members, swarm.director) : null
 }

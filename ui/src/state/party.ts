@@ -1,14 +1,16 @@
 /**
  * What the window knows: the newest view, one signal per noun, and the way to ask for things.
  *
- * Nothing is remembered beside the view. Components read signals and send intents; they never
- * wait for an answer, for the answer is the next view.
+ * Nothing is remembered beside the view. Components read nouns and send intents; they never wait
+ * for an answer, for the answer is the next view. A component is drawn again only when a noun it
+ * read has changed: start at `useView`.
  */
 import { computed, signal } from '@preact/signals'
 import type { ReadonlySignal } from '@preact/signals'
 import { createContext } from 'preact'
 import { useContext } from 'preact/hooks'
 import type { Host } from '../host/host'
+import type { FileId } from '../protocol/generated/FileId'
 import type { HostEvent } from '../protocol/generated/HostEvent'
 import type { Intent } from '../protocol/generated/Intent'
 import type { View } from '../protocol/generated/View'
@@ -16,8 +18,12 @@ import { keepShared } from './sharing'
 
 export interface Party {
   readonly host: Host
-  /** Null until the core has spoken. */
-  readonly view: ReadonlySignal<View | null>
+  /** Where the window stands: nothing is known yet, at the way in, or in a room. */
+  readonly place: ReadonlySignal<'nowhere' | 'lobby' | 'room'>
+  /** The newest view. Reading a part of it depends on that part alone. */
+  readonly view: View
+  /** The file that plays or is about to, here or on the others. */
+  readonly onAir: ReadonlySignal<FileId | null>
   /** When the newest playback state came, on the page's own clock: for drawing only. (milliseconds) */
   readonly playbackAt: ReadonlySignal<number>
   /** Passes on what a person wants. A refusal appears in the log. */
@@ -28,11 +34,14 @@ export interface Party {
 
 /** `now` is the page's clock. (milliseconds) */
 export function createParty(host: Host, now: () => number): Party {
-  const view = signal<View | null>(null)
+  const newest = signal<View | null>(null)
   const playbackAt = signal(0)
+  const view = partsOf(newest)
   return {
     host,
-    view: computed(() => view.value),
+    place: computed(() => (newest.value === null ? 'nowhere' : newest.value.swarm === null ? 'lobby' : 'room')),
+    view,
+    onAir: computed(() => (view.playback.state === 'ended' ? null : (view.playback.onAir?.fileId ?? null))),
     playbackAt: computed(() => playbackAt.value),
     ask(intent) {
       host.sendIntent(intent).catch((cause: unknown) => {
@@ -42,9 +51,10 @@ export function createParty(host: Host, now: () => number): Party {
     },
     handleEvent(event) {
       if (event.type !== 'view') return
-      const shared = view.value === null ? event.view : keepShared(view.value, event.view)
-      if (shared.playback !== view.value?.playback) playbackAt.value = now()
-      view.value = shared
+      const before = newest.peek()
+      const shared = before === null ? event.view : keepShared(before, event.view)
+      if (shared.playback !== before?.playback) playbackAt.value = now()
+      newest.value = shared
     },
   }
 }
@@ -58,9 +68,71 @@ export function useParty(): Party {
   return party
 }
 
-/** The newest view; only for components below the one that waits for it. */
+/** The newest view; take out of it what is needed, and the component follows that. */
 export function useView(): View {
-  const { view } = useParty()
-  if (!view.value) throw new Error('the core has not spoken yet')
-  return view.value
+  return useParty().view
+}
+
+/** A view whose parts are signals of their own. */
+function partsOf(newest: ReadonlySignal<View | null>): View {
+  function part<Name extends keyof View>(name: Name): ReadonlySignal<View[Name]> {
+    return computed(() => {
+      if (newest.value === null) throw new Error('the core has not spoken yet')
+      return newest.value[name]
+    })
+  }
+  const me = part('me')
+  const swarm = part('swarm')
+  const nearby = part('nearby')
+  const files = part('files')
+  const adding = part('adding')
+  const selection = part('selection')
+  const playback = part('playback')
+  const clock = part('clock')
+  const output = part('output')
+  const outputs = part('outputs')
+  const settings = part('settings')
+  const transfers = part('transfers')
+  const log = part('log')
+  return {
+    get me() {
+      return me.value
+    },
+    get swarm() {
+      return swarm.value
+    },
+    get nearby() {
+      return nearby.value
+    },
+    get files() {
+      return files.value
+    },
+    get adding() {
+      return adding.value
+    },
+    get selection() {
+      return selection.value
+    },
+    get playback() {
+      return playback.value
+    },
+    get clock() {
+      return clock.value
+    },
+    get output() {
+      return output.value
+    },
+    get outputs() {
+      return outputs.value
+    },
+    get settings() {
+      return settings.value
+    },
+    get transfers() {
+      return transfers.value
+    },
+    get log() {
+      return log.value
+    },
+  }
 }

@@ -20,9 +20,8 @@ export function usePosition(): ReadonlySignal<number | null> {
   const party = useParty()
   const position = useMemo(() => signal<number | null>(null), [])
   useSignalEffect(() => {
-    const playback = party.view.value?.playback
+    const { playback } = party.view
     const receivedAt = party.playbackAt.value
-    if (!playback) return undefined
     let frame = 0
     const draw = (): void => {
       position.value = positionAt(playback, receivedAt, performance.now())

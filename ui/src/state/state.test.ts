@@ -1,3 +1,4 @@
+import { effect } from '@preact/signals'
 import { describe, expect, test, vi } from 'vitest'
 import { createFakeHost } from '../host/fake'
 import { stopped } from '../host/fake-scenes'
@@ -97,13 +98,28 @@ test('a TURN server is asked with its name and password', () => {
 })
 
 describe('party', () => {
-  test('a view that says the same is the same object', () => {
+  test('what is read of a view is renewed only when it changes', () => {
     const host = createFakeHost('party')
     const party = createParty(host, () => 0)
     host.subscribe((event) => party.handleEvent(event))
-    const before = party.view.value
-    host.emit({ type: 'view', view: structuredClone(host.view) })
-    expect(party.view.value).toBe(before)
+    let drawn = 0
+    const stop = effect(() => {
+      drawn += party.view.files.length > 0 ? 1 : 0
+    })
+    host.change({ playback: { ...stopped(), state: 'playing', positionMs: 1 } })
+    expect(drawn).toBe(1)
+    host.change({ files: host.view.files.slice(1) })
+    expect(drawn).toBe(2)
+    stop()
+  })
+
+  test('a song is on air until it has ended', () => {
+    const host = createFakeHost('guest')
+    const party = createParty(host, () => 0)
+    host.subscribe((event) => party.handleEvent(event))
+    expect(party.onAir.value).toBe(host.view.files[0]?.fileId)
+    host.change({ playback: { ...host.view.playback, state: 'ended' } })
+    expect(party.onAir.value).toBeNull()
   })
 
   test('only a new playback state renews the moment it came', () => {

@@ -13,13 +13,13 @@ import styles from './FileRow.module.css'
 
 export function FileRow({ file }: { readonly file: FileView }) {
   const party = useParty()
-  const { swarm, selection, playback, me } = useView()
+  const { swarm, selection, me } = useView()
   const members = swarm?.members ?? []
   const shares = sharesOf(file, members)
   const ready = shares.filter((share) => share.state === 'whole' || share.state === 'playable').length
   const title = titleOf(file)
   const selected = selection === file.fileId
-  const onAir = playback.onAir?.fileId === file.fileId && playback.state !== 'ended'
+  const onAir = party.onAir.value === file.fileId
   const owner = file.mine ? en.files.fromYou : file.owners[0] ? en.files.by(nameById(members, file.owners[0])) : null
   const facts = [
     file.media.durationMs === null ? null : clockTime(file.media.durationMs),

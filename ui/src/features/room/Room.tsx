@@ -15,7 +15,6 @@ import styles from './Room.module.css'
 const LOG_SHOWN = 40
 
 export function Room() {
-  const view = useView()
   const [settingsOpen, setSettingsOpen] = useState(false)
   const hovering = useFileHover()
   return (
@@ -30,7 +29,7 @@ export function Room() {
           <SpeakerPanel />
           <section class={styles['panel']} aria-labelledby="log-title">
             <h2 id="log-title">{en.log.title}</h2>
-            {view.log.length === 0 ? <p class={styles['soft']}>{en.log.empty}</p> : <LogList lines={view.log.slice(-LOG_SHOWN)} />}
+            <Log />
           </section>
         </div>
       </main>
@@ -43,6 +42,11 @@ export function Room() {
       {settingsOpen && <SettingsSheet onClose={() => setSettingsOpen(false)} />}
     </div>
   )
+}
+
+function Log() {
+  const { log } = useView()
+  return log.length === 0 ? <p class={styles['soft']}>{en.log.empty}</p> : <LogList lines={log.slice(-LOG_SHOWN)} />
 }
 
 /** True while files from outside are held over the page. */
