@@ -39,10 +39,10 @@ const KEPT_RATE_SIGMA: f64 = 10e-6;
 
 /// Random walk of a card's rate. (s/s per √s)
 ///
-/// 3 ppm follows a crystal that warms up, and the ±50 ppm sine over a minute of the test
-/// cards, within 2 µs; with whole-frame stamps every 21 ms it gives a bandwidth of 0.3 Hz,
-/// so rounding noise is heard as less than 2 µs and 3 ppm.
-const RATE_WALK: f64 = 3e-6;
+/// With whole-frame stamps every 21 ms, 5 ppm give a bandwidth of 0.4 Hz: a rate that swings
+/// by ±50 ppm in ten seconds is followed within 5 µs, and the rounding of the stamps is heard
+/// as less than 2 µs and 3 ppm.
+const RATE_WALK: f64 = 5e-6;
 
 /// Weight of one stamp in the learnt noise: about a second and a half of stamps.
 const NOISE_GAIN: f64 = 1.0 / 64.0;

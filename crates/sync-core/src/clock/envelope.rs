@@ -42,6 +42,18 @@ const CAUTION: f64 = 1.5;
 /// later. From 2 to 5 the results in simulation are alike.
 const MOVE_PENALTY: f64 = 3.0;
 
+/// Look back for a change of the skew. (seconds)
+///
+/// Long enough to tell 5 ppm from jitter on a wired path, short enough that the time before
+/// the change is soon out of sight.
+const RECENT: f64 = 20.0;
+
+/// Largest sudden change of the skew looked for. (s/s)
+const LARGEST_BEND: f64 = 300e-6;
+
+/// How finely it is looked for. (s/s)
+const BEND_RESOLUTION: f64 = 0.1e-6;
+
 /// One exchange, as one-way times that still contain the offset between the clocks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Passage {
@@ -143,6 +155,45 @@ impl Envelope {
             sigma: noise,
             age: (forward.age + backward.age) / 2.0,
         })
+    }
+}
+
+/// What the floors of both directions say about the skew alone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SkewHint {
+    /// The skew under which the floors lie highest.
+    pub skew: f64,
+    /// How much higher than under the skew that was asked about. (seconds)
+    pub gain: f64,
+}
+
+impl Envelope {
+    /// The skew near `skew` under which the floors of recent passages lie highest.
+    ///
+    /// A wrong skew moves old passages below what the path can do, in one direction or the
+    /// other, and so lowers the sum of both floors; the right one makes it as high as it gets.
+    pub fn highest_floors(&self, now: f64, skew: f64) -> SkewHint {
+        let floors = |skew: f64| {
+            let mut lowest = [f64::INFINITY; 2];
+            for passage in self.passages.iter().filter(|p| now - p.at < RECENT) {
+                let moved = skew * (now - passage.at);
+                lowest[0] = lowest[0].min(passage.forward + moved);
+                lowest[1] = lowest[1].min(passage.backward - moved);
+            }
+            lowest[0] + lowest[1]
+        };
+        // The sum is a concave function of the skew: two thirds hold its top each time.
+        let (mut low, mut high) = (skew - LARGEST_BEND, skew + LARGEST_BEND);
+        while high - low > BEND_RESOLUTION {
+            let third = (high - low) / 3.0;
+            if floors(low + third) < floors(high - third) {
+                low += third;
+            } else {
+                high -= third;
+            }
+        }
+        let best = (low + high) / 2.0;
+        SkewHint { skew: best, gain: floors(best) - floors(skew) }
     }
 }
 
@@ -257,6 +308,20 @@ mod tests {
         let reading =
             envelope.read(11.0, Trend { skew: 0.0, doubt: 100e-6, walk: 0.0 }).expect("passages");
         assert!(reading.age < 2.0, "{reading:?}");
+    }
+
+    #[test]
+    fn the_floors_lie_highest_under_the_true_skew() {
+        let mut envelope = Envelope::default();
+        for k in 0..20 {
+            let at = f64::from(k);
+            let queue = 10e-6 * f64::from(k % 3);
+            envelope.add(Passage { at, forward: 40e-6 * at + queue, backward: queue - 40e-6 * at });
+        }
+        let hint = envelope.highest_floors(19.0, 0.0);
+        assert!((hint.skew - 40e-6).abs() < 1e-6, "{hint:?}");
+        assert!(hint.gain > 700e-6, "{hint:?}");
+        assert!(envelope.highest_floors(19.0, 40e-6).gain < 2e-6);
     }
 
     #[test]

@@ -39,9 +39,12 @@ const CORRECTION_INTERVAL: f64 = 0.19;
 /// A reading further off than this many standard deviations counts less. (factor)
 const GATE: f64 = 4.0;
 
-/// Readings in a row beyond the gate on the same side that mean the skew itself moved, as
-/// when a network time daemon begins to slew. (count)
-const LEANING: u32 = 5;
+/// How far the floors must lie below what another skew would give, to mean that the skew
+/// moved: as when a network time daemon begins to slew. (standard deviations of a reading)
+///
+/// On busy Wi-Fi a smaller factor takes jitter for a bend too often; a larger one takes
+/// longer to see a true one.
+const BEND_EVIDENCE: f64 = 5.0;
 
 /// Exchanges in a row, contradicting the line, that mean the line is wrong. (count)
 ///
@@ -77,8 +80,6 @@ pub struct ClockFilter {
     envelope: Envelope,
     line: Option<Line>,
     prior: Prior,
-    /// Readings in a row beyond the gate; the sign says on which side.
-    leaning: i32,
     /// Exchanges in a row that no delay explains.
     contradictions: u32,
 }
@@ -123,14 +124,7 @@ impl ClockFilter {
     }
 
     fn from_prior(prior: Prior) -> Self {
-        Self {
-            zero: None,
-            envelope: Envelope::default(),
-            line: None,
-            prior,
-            leaning: 0,
-            contradictions: 0,
-        }
+        Self { zero: None, envelope: Envelope::default(), line: None, prior, contradictions: 0 }
     }
 
     /// Forgets everything but the skew: a clock jumped, both crystals stayed.
@@ -159,7 +153,7 @@ impl ClockFilter {
         self.envelope.add(passage);
         match self.contradiction(&passage) {
             Some(excess) if excess > STEP => self.restart(),
-            Some(excess) => self.bend(excess),
+            Some(excess) => self.bend(excess, UNKNOWN_SKEW),
             None => {}
         }
         self.correct((sample.t3 - zero.local).as_secs_f64());
@@ -234,20 +228,11 @@ impl ClockFilter {
         }
         state = state.corrected(reading.offset, reading.age, variance);
         self.line = Some(Line { at: now, state, since: line.since });
-        if self.leans(surprise, limit) {
-            self.bend(surprise.abs());
+        let hint = self.envelope.highest_floors(now, state.skew);
+        let change = (hint.skew - state.skew).abs();
+        if hint.gain > BEND_EVIDENCE * reading.sigma && change > GATE * state.error.skew.sqrt() {
+            self.bend(hint.gain, change);
         }
-    }
-
-    /// Counts readings beyond the gate on one side; true once they are too many for chance.
-    fn leans(&mut self, surprise: f64, limit: f64) -> bool {
-        let side = match surprise {
-            _ if surprise.abs() <= limit => 0,
-            _ if surprise > 0.0 => 1,
-            _ => -1,
-        };
-        self.leaning = if self.leaning.signum() == side { self.leaning + side } else { side };
-        self.leaning.unsigned_abs() >= LEANING
     }
 
     /// By how much several exchanges in a row contradict the line, if they do. (seconds)
@@ -261,12 +246,12 @@ impl ClockFilter {
     }
 
     /// Learns the line's slope anew, from where it is: one of the clocks changed its speed.
-    fn bend(&mut self, by: f64) {
-        self.leaning = 0;
+    /// The line is off by about `offset` (seconds), its slope by about `skew`.
+    fn bend(&mut self, offset: f64, skew: f64) {
         self.contradictions = 0;
         if let Some(line) = &mut self.line {
-            line.state.error.offset += by * by;
-            line.state.error.skew = UNKNOWN_SKEW * UNKNOWN_SKEW;
+            line.state.error.offset += offset * offset;
+            line.state.error.skew += skew * skew;
         }
     }
 
