@@ -8,8 +8,8 @@ use anyhow::{Context, Result, ensure};
 use super::process::Process;
 use crate::shell;
 
-/// Size of the display. (pixels)
-const SIZE: &str = "1280x900x24";
+/// Size of the display: the window fills it. (pixels)
+const SIZE: &str = "420x820x24";
 
 /// Fewer colours than this is an empty window, not a screen.
 const COLOURS: u32 = 24;

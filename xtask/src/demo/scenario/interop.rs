@@ -2,6 +2,7 @@
 //! tracker fetches a song from the app, and feeds the app a song that only it has.
 
 use anyhow::{Context, Result};
+use protocol::SwarmKey;
 use protocol::time::Span;
 
 use super::{fetch, file, share};
@@ -28,9 +29,10 @@ pub fn show(arguments: &Arguments) -> Result<()> {
     let fetched = stage.script("fetch.mjs", &[&stage.tracker_url(), &info_hash])?;
     let same = fetched["sha256"].as_str() == Some(id.as_str());
 
+    let swarm = SwarmKey::parse(KEY)?.hash();
     let feeding = stage.start_script(
         "feed.mjs",
-        &[&stage.relay_url(), &stage.tracker_url(), KEY, &theirs.to_string_lossy()],
+        &[&stage.relay_url(), &stage.tracker_url(), swarm.as_str(), &theirs.to_string_lossy()],
     )?;
     a.sees("the browser's song", Span::from_secs(30), |view| view.files.len() == 2)?;
     let view = a.view()?;

@@ -13,6 +13,10 @@ use crate::demo::stage::Stage;
 /// Length of the song that is moved: 64 MB as WAV.
 const LENGTH: u32 = 363;
 
+/// The piece length that the app chooses for a file of this size, so that both sides move
+/// the same pieces. (bytes)
+const PIECE: &str = "262144";
+
 /// Shows it. The comparison is meant for `--release`.
 ///
 /// # Errors
@@ -35,7 +39,7 @@ pub fn show(arguments: &Arguments) -> Result<()> {
     let apps = size / (fetched - announced).as_secs_f64();
 
     let song_name = song.to_string_lossy();
-    let said = stage.script("transfer.mjs", &[&stage.tracker_url(), &song_name])?;
+    let said = stage.script("transfer.mjs", &[&stage.tracker_url(), &song_name, PIECE])?;
     let seconds = said["seconds"].as_f64().context("transfer.mjs says how many seconds")?;
     let browsers = size / seconds;
 
