@@ -14,7 +14,15 @@ interface ButtonProps {
   readonly onPress?: () => void
 }
 
-export function Button({ children, look = 'plain', icon, type = 'button', disabled, describedBy, onPress }: ButtonProps) {
+export function Button({
+  children,
+  look = 'plain',
+  icon,
+  type = 'button',
+  disabled,
+  describedBy,
+  onPress,
+}: ButtonProps) {
   return (
     <button
       type={type}
@@ -38,7 +46,14 @@ interface IconButtonProps {
 
 export function IconButton({ icon, label, disabled, onPress }: IconButtonProps) {
   return (
-    <button type="button" class={styles['icon']} aria-label={label} title={label} disabled={disabled ?? false} onClick={onPress}>
+    <button
+      type="button"
+      class={styles['icon']}
+      aria-label={label}
+      title={label}
+      disabled={disabled ?? false}
+      onClick={onPress}
+    >
       <Icon name={icon} />
     </button>
   )

@@ -3,7 +3,15 @@ import styles from './Chip.module.css'
 
 export type Tone = 'good' | 'wait' | 'bad' | 'plain'
 
-export function Chip({ tone, children, label }: { readonly tone: Tone; readonly children: string; readonly label?: string }) {
+export function Chip({
+  tone,
+  children,
+  label,
+}: {
+  readonly tone: Tone
+  readonly children: string
+  readonly label?: string
+}) {
   return (
     <span class={`${styles['chip']} ${styles[tone]}`}>
       {tone !== 'plain' && <span class={styles['mark']} aria-hidden="true" />}

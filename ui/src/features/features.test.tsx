@@ -56,7 +56,9 @@ describe('the way in', () => {
     expect(host.intents).toEqual([])
     type('Relay address', 'wss://relay.example/ws')
     press('Join by address')
-    expect(host.intents).toEqual([{ type: 'joinSwarm', key: 'k', at: { kind: 'relay', url: 'wss://relay.example/ws' } }])
+    expect(host.intents).toEqual([
+      { type: 'joinSwarm', key: 'k', at: { kind: 'relay', url: 'wss://relay.example/ws' } },
+    ])
   })
 })
 
@@ -121,7 +123,9 @@ describe('the room', () => {
   test('a song of this device can be taken back', () => {
     show('party')
     press('Stop sharing Upstream')
-    expect(host.intents).toEqual([{ type: 'removeFile', fileId: host.intents.flatMap((i) => ('fileId' in i ? [i.fileId] : []))[0] }])
+    expect(host.intents).toEqual([
+      { type: 'removeFile', fileId: host.intents.flatMap((i) => ('fileId' in i ? [i.fileId] : []))[0] },
+    ])
     expect(screen.queryByText('Upstream')).toBeNull()
   })
 

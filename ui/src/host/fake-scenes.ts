@@ -110,19 +110,44 @@ function crowd(): View {
     files: [
       ...view.files,
       {
-        ...song('4', 'A song whose title goes on for far longer than any row has room for, and then some', 'An Orchestra With a Remarkably Long Name', 'wav', 412_004_112, 3_912_000, [PHONE], [0, 0, 0]),
+        ...song(
+          '4',
+          'A song whose title goes on for far longer than any row has room for, and then some',
+          'An Orchestra With a Remarkably Long Name',
+          'wav',
+          412_004_112,
+          3_912_000,
+          [PHONE],
+          [0, 0, 0],
+        ),
         fault: { code: 'disk-full', detail: 'needs 412 MB' },
       },
     ],
     adding: [{ name: 'Another one.flac', doneBytes: 31_000_000, size: 88_000_000 }],
     clock: { synced: false, uncertaintyUs: null, roundTripUs: null, skewPpm: null },
-    output: { id: null, name: null, sampleRate: null, channels: null, latencyMs: null, fault: { code: 'output-unavailable', detail: 'no sound device' } },
+    output: {
+      id: null,
+      name: null,
+      sampleRate: null,
+      channels: null,
+      latencyMs: null,
+      fault: { code: 'output-unavailable', detail: 'no sound device' },
+    },
     log: [...view.log, { number: 6, level: 'error', notice: { code: 'disk-full', detail: 'Paper Lanterns' } }],
   }
 }
 
 export function stopped(): View['playback'] {
-  return { state: 'stopped', onAir: null, positionMs: null, durationMs: null, errorUs: null, trimPpm: null, jumps: 0, underruns: 0 }
+  return {
+    state: 'stopped',
+    onAir: null,
+    positionMs: null,
+    durationMs: null,
+    errorUs: null,
+    trimPpm: null,
+    jumps: 0,
+    underruns: 0,
+  }
 }
 
 export function playing(file: string, positionMs: number, durationMs: number): View['playback'] {

@@ -185,7 +185,10 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
 
   function goOnReading(ms: number): void {
     if (view.adding.length === 0) return
-    const adding = view.adding.map((file) => ({ ...file, doneBytes: Math.min(file.size, file.doneBytes + (file.size * ms) / READING) }))
+    const adding = view.adding.map((file) => ({
+      ...file,
+      doneBytes: Math.min(file.size, file.doneBytes + (file.size * ms) / READING),
+    }))
     const done = adding.filter((file) => file.doneBytes >= file.size)
     const files = done.map(({ name, size }): FileView => {
       added += 1
@@ -220,7 +223,11 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
     } else if (state === 'playing' && positionMs !== null) {
       const next = positionMs + ms
       const ended = durationMs !== null && next >= durationMs
-      change({ playback: ended ? { ...view.playback, state: 'ended', positionMs: durationMs } : { ...view.playback, positionMs: next } })
+      change({
+        playback: ended
+          ? { ...view.playback, state: 'ended', positionMs: durationMs }
+          : { ...view.playback, positionMs: next },
+      })
     }
   }
 

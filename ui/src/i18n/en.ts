@@ -18,7 +18,8 @@ export const notices = {
   'relay-unreachable': 'The party cannot be reached. Trying again by itself; check the address and the network.',
   'relay-lost': 'The connection to the party broke. Music you have keeps playing in time; reconnecting by itself.',
   'relay-refused': 'The party refused the last request. Music goes on; try again.',
-  'cannot-host': 'A party could not be started on this device. Close other programs that use the network port, or join one nearby.',
+  'cannot-host':
+    'A party could not be started on this device. Close other programs that use the network port, or join one nearby.',
   connected: 'Connected to the party.',
   'member-joined': 'A device joined.',
   'member-left': 'A device left. Music goes on.',
@@ -32,14 +33,17 @@ export const notices = {
   'file-empty': 'A file is empty, so there is nothing to play. Choose another one.',
   'file-too-large': 'A file is too large to share. The limit is 4 GB.',
   'file-not-music': 'A file holds no music that can be played here. Try MP3, M4A, FLAC, OGG, WAV or AIFF.',
-  'file-gone': 'A shared file was moved, deleted or changed. Other devices that have it go on; add it again to share it from here.',
+  'file-gone':
+    'A shared file was moved, deleted or changed. Other devices that have it go on; add it again to share it from here.',
   'piece-corrupt': 'Part of a song arrived damaged. Fetching it again; nothing to do.',
   'metainfo-mismatch': 'A song is not what was announced, so it is not fetched. Ask for it to be added again.',
   'disk-full': 'The disk is full, so songs cannot be fetched. Music that is here goes on; free some space.',
-  'storage-fault': 'The app’s data folder cannot be used. Music that is here goes on; check its permissions and restart.',
+  'storage-fault':
+    'The app’s data folder cannot be used. Music that is here goes on; check its permissions and restart.',
   'song-damaged': 'A song ends early here because its file is damaged. Other songs are not affected.',
   'output-lost': 'The sound device is gone. Trying another one; the party goes on.',
-  'output-unavailable': 'No sound device could be opened, so this device is silent. Choose another output or connect one.',
+  'output-unavailable':
+    'No sound device could be opened, so this device is silent. Choose another output or connect one.',
   'output-ready': 'The sound device is in use again, in time with the others.',
   underrun: 'Sound was cut for a moment because this device was busy. It is back in its place.',
   'bad-setting': 'A setting was out of range and was not changed.',
@@ -198,7 +202,8 @@ export const en = {
     roundTrip: 'Round trip',
     skew: 'Clock rate against the party',
     format: 'Output',
-    rateAndChannels: (rate: number, channels: number) => `${(rate / 1000).toLocaleString('en')} kHz, ${plural(channels, 'channel')}`,
+    rateAndChannels: (rate: number, channels: number) =>
+      `${(rate / 1000).toLocaleString('en')} kHz, ${plural(channels, 'channel')}`,
     jumps: 'Moves that could be heard',
     underruns: 'Times sound was cut',
     unknown: 'Not known yet',
@@ -216,7 +221,8 @@ export const en = {
     publicTrackersHint:
       'Off: nothing leaves the party. On: three public servers learn which songs (by fingerprint, not by name) are shared and your internet address, and may help devices far apart find each other.',
     ice: 'STUN or TURN servers',
-    iceHint: 'One per line, for devices on different networks: stun:host or turn:name:password@host. Empty: no server is asked for your address.',
+    iceHint:
+      'One per line, for devices on different networks: stun:host or turn:name:password@host. Empty: no server is asked for your address.',
     iceBad: 'Each line is stun:host or turn:name:password@host',
   },
 

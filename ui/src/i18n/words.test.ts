@@ -12,7 +12,14 @@ test('no two notices say the same', () => {
 })
 
 test('faults that could stop the music say whether it goes on', () => {
-  for (const code of ['relay-lost', 'member-left', 'director-changed', 'disk-full', 'storage-fault', 'window-fault'] as const) {
+  for (const code of [
+    'relay-lost',
+    'member-left',
+    'director-changed',
+    'disk-full',
+    'storage-fault',
+    'window-fault',
+  ] as const) {
     expect(notices[code]).toMatch(/goes on|keeps playing/)
   }
 })
@@ -31,6 +38,12 @@ test('readiness is said for one device, two and many', () => {
 test('times, sizes and spreads read as people say them', () => {
   expect([0, 59_999, 60_000, 3_727_000].map(clockTime)).toEqual(['0:00', '0:59', '1:00', '1:02:07'])
   expect(spokenTime(61_000)).toBe('1 minute 1 second')
-  expect([999, 1_000, 8_412_310, 412_004_112, 4_294_967_296].map(byteSize)).toEqual(['999 B', '1.0 kB', '8.4 MB', '412 MB', '4.3 GB'])
+  expect([999, 1_000, 8_412_310, 412_004_112, 4_294_967_296].map(byteSize)).toEqual([
+    '999 B',
+    '1.0 kB',
+    '8.4 MB',
+    '412 MB',
+    '4.3 GB',
+  ])
   expect([84, 999.6, 2_400, 12_000].map(plusMinus)).toEqual(['±84 µs', '±1.0 ms', '±2.4 ms', '±12 ms'])
 })

@@ -4,7 +4,10 @@ import limits from '../../../crates/protocol/src/limits.rs?raw'
 import { decodeHostEvent } from './decode'
 import * as bounds from './limits'
 
-const events = import.meta.glob<unknown>('../../../crates/protocol/fixtures/host/*.json', { eager: true, import: 'default' })
+const events = import.meta.glob<unknown>('../../../crates/protocol/fixtures/host/*.json', {
+  eager: true,
+  import: 'default',
+})
 
 test('there are events to read', () => {
   expect(Object.keys(events).length).toBeGreaterThanOrEqual(3)

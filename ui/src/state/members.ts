@@ -20,7 +20,10 @@ export function nameById(members: readonly MemberView[], userId: UserId): string
 export function inOrder(members: readonly MemberView[], me: UserId, director: UserId | null): MemberView[] {
   const rank = ({ userId }: MemberView): number => (userId === me ? 0 : userId === director ? 1 : 2)
   return members.toSorted(
-    (a, b) => rank(a) - rank(b) || nameOf(a, a.userId).localeCompare(nameOf(b, b.userId), undefined, { numeric: true }) || (a.userId < b.userId ? -1 : 1),
+    (a, b) =>
+      rank(a) - rank(b) ||
+      nameOf(a, a.userId).localeCompare(nameOf(b, b.userId), undefined, { numeric: true }) ||
+      (a.userId < b.userId ? -1 : 1),
   )
 }
 

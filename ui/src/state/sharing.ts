@@ -8,7 +8,9 @@ export function keepShared<T>(previous: T, next: T): T
 export function keepShared(previous: unknown, next: unknown): unknown {
   if (Object.is(previous, next)) return previous
   if (Array.isArray(previous) && Array.isArray(next)) {
-    const items = next.map((item, index) => (index < previous.length ? keepShared<unknown>(previous[index], item) : item))
+    const items = next.map((item, index) =>
+      index < previous.length ? keepShared<unknown>(previous[index], item) : item,
+    )
     const same = items.length === previous.length && items.every((item, index) => item === previous[index])
     return same ? previous : items
   }

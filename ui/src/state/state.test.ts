@@ -34,7 +34,11 @@ describe('position', () => {
 })
 
 describe('shares', () => {
-  const members = [{ userId: 'a', alias: null }, { userId: 'b', alias: null }, { userId: 'c', alias: null }]
+  const members = [
+    { userId: 'a', alias: null },
+    { userId: 'b', alias: null },
+    { userId: 'c', alias: null },
+  ]
 
   test('every member has one, in the order of the members', () => {
     const readiness = [
@@ -77,7 +81,10 @@ describe('names', () => {
 
 describe('servers to ask', () => {
   test('are read one per line', () => {
-    expect(readIceServers(' stun:a.example:3478 \n\nturns:me:pw@b.example')).toEqual(['stun:a.example:3478', 'turns:me:pw@b.example'])
+    expect(readIceServers(' stun:a.example:3478 \n\nturns:me:pw@b.example')).toEqual([
+      'stun:a.example:3478',
+      'turns:me:pw@b.example',
+    ])
     expect(readIceServers('')).toEqual([])
   })
 
@@ -138,6 +145,8 @@ describe('party', () => {
     const host = createFakeHost('party')
     const sendIntent = vi.spyOn(host, 'sendIntent').mockRejectedValueOnce('no such command')
     createParty(host, () => 0).ask({ type: 'stop' })
-    await vi.waitFor(() => expect(sendIntent).toHaveBeenCalledWith({ type: 'reportFault', text: 'stop: no such command' }))
+    await vi.waitFor(() =>
+      expect(sendIntent).toHaveBeenCalledWith({ type: 'reportFault', text: 'stop: no such command' }),
+    )
   })
 })

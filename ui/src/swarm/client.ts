@@ -111,20 +111,24 @@ function run(host: Host, engine: Engine, me: UserId): Running {
     switch (command.do) {
       case 'add': {
         const { infoHash } = command.task
-        const carried = carryTorrent(command.task, { client: engine.client, host, cache }, {
-          progressed: () => {
-            faulty.delete(infoHash)
-            roster.handleProgress(infoHash)
+        const carried = carryTorrent(
+          command.task,
+          { client: engine.client, host, cache },
+          {
+            progressed: () => {
+              faulty.delete(infoHash)
+              roster.handleProgress(infoHash)
+            },
+            failed: (error) => {
+              torrents.delete(infoHash)
+              closePeers(infoHash)
+              if (!faulty.has(infoHash)) reportFault(host, `torrent ${infoHash}: ${error.message}`)
+              faulty.add(infoHash)
+              roster.handleFailed(infoHash, now())
+              settle()
+            },
           },
-          failed: (error) => {
-            torrents.delete(infoHash)
-            closePeers(infoHash)
-            if (!faulty.has(infoHash)) reportFault(host, `torrent ${infoHash}: ${error.message}`)
-            faulty.add(infoHash)
-            roster.handleFailed(infoHash, now())
-            settle()
-          },
-        })
+        )
         torrents.set(infoHash, carried)
         return
       }

@@ -205,8 +205,10 @@ describe('two who call each other', () => {
           live[me].add(command.connection)
           if (command.role === 'caller') sides[me].handleLocal(command.connection, OFFER)
         } else if (command.do === 'close') live[me].delete(command.connection)
-        else if (command.do === 'feed' && command.signal.type === 'offer') sides[me].handleLocal(command.connection, ANSWER)
-        else if (command.do === 'send') post.push({ to: command.to === 'ada' ? 'ada' : 'bob', from: me, data: command.data })
+        else if (command.do === 'feed' && command.signal.type === 'offer')
+          sides[me].handleLocal(command.connection, ANSWER)
+        else if (command.do === 'send')
+          post.push({ to: command.to === 'ada' ? 'ada' : 'bob', from: me, data: command.data })
       }
     }
     const other = { ada: 'bob', bob: 'ada' } as const
@@ -218,7 +220,10 @@ describe('two who call each other', () => {
     while (post.length > 0) {
       // Any member's next signal may be delivered; one member's own signals keep their order.
       const from = random() < 0.5 ? 'ada' : 'bob'
-      const index = Math.max(0, post.findIndex((letter) => letter.from === from))
+      const index = Math.max(
+        0,
+        post.findIndex((letter) => letter.from === from),
+      )
       const [letter] = post.splice(index, 1)
       if (!letter) break
       sides[letter.to].handleRemote(letter.from, letter.data, 1)

@@ -10,7 +10,12 @@ const PIECE = 8
 test('many readers of one piece cost one call to the core', async () => {
   const { host, store } = storeOf({ length: 20 })
   const parts = await Promise.all([0, 2, 4, 6].map((offset) => get(store, 1, { offset, length: 2 })))
-  expect(parts.map((part) => [...part])).toEqual([[8, 9], [10, 11], [12, 13], [14, 15]])
+  expect(parts.map((part) => [...part])).toEqual([
+    [8, 9],
+    [10, 11],
+    [12, 13],
+    [14, 15],
+  ])
   expect(host.readPiece).toHaveBeenCalledTimes(1)
   expect(host.readPiece).toHaveBeenCalledWith(SONG, 1, 0, PIECE)
 })

@@ -1,7 +1,13 @@
 import { expect, test } from 'vitest'
 import { decodeLinkSignal } from './signal'
 
-const good = { v: 1, infoHash: 'a'.repeat(40), connection: 'c0ffee', kind: 'signal', signal: { type: 'offer', sdp: 'v=0' } }
+const good = {
+  v: 1,
+  infoHash: 'a'.repeat(40),
+  connection: 'c0ffee',
+  kind: 'signal',
+  signal: { type: 'offer', sdp: 'v=0' },
+}
 
 test('a call of this version is read, unknown fields and all', () => {
   const { extra: _, ...expected } = { ...good, extra: 1 }

@@ -71,7 +71,14 @@ test('the position moves while the song plays, and not with reduced motion alone
 
 test('a picture of a song is drawn under the window’s own policy', async () => {
   await open('party', { viewport: DESKTOP })
-  await expect.poll(() => page.locator('img').first().evaluate((image) => image instanceof HTMLImageElement && image.naturalWidth)).toBe(96)
+  await expect
+    .poll(() =>
+      page
+        .locator('img')
+        .first()
+        .evaluate((image) => image instanceof HTMLImageElement && image.naturalWidth),
+    )
+    .toBe(96)
 })
 
 test('a relay’s page tells a plain browser where the party is', async () => {
@@ -131,7 +138,9 @@ async function findings(): Promise<string[]> {
   // Run as a string: the window's policy forbids scripts added to the page.
   await page.evaluate(axe.source)
   return page.evaluate(async () => {
-    const { violations } = await window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
+    const { violations } = await window.axe.run(document, {
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    })
     return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 160)}`))
   })
 }

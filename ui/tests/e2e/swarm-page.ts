@@ -180,7 +180,11 @@ window.member = {
         done()
       }
     }
-    const torrent = client.add(`magnet:?xt=urn:btih:${infoHash}`, { announce: [tracker], store: Memory, storeCacheSlots: 0 })
+    const torrent = client.add(`magnet:?xt=urn:btih:${infoHash}`, {
+      announce: [tracker],
+      store: Memory,
+      storeCacheSlots: 0,
+    })
     await new Promise<void>((resolve, reject) => {
       torrent.on('done', resolve)
       torrent.on('error', reject)

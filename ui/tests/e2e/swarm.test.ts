@@ -61,7 +61,14 @@ test('urgent pieces come before all others, in the order asked for', async () =>
   const [ada, bob] = [await enter('ada'), await enter('bob')]
   const infoHash = await seed(ada)
   await carry(ada, { infoHash, hasMetainfo: true, complete: true })
-  await carry(bob, { infoHash, connectTo: ['ada'], urgent: [[12, 14], [7, 8]] })
+  await carry(bob, {
+    infoHash,
+    connectTo: ['ada'],
+    urgent: [
+      [12, 14],
+      [7, 8],
+    ],
+  })
 
   await whole(bob, infoHash)
 
@@ -139,7 +146,10 @@ test('a plain WebTorrent client that knows only the tracker fetches a file', asy
     const infoHash = await seed(ada)
     await carry(ada, { infoHash, hasMetainfo: true, complete: true, trackers: [tracker.url] })
 
-    const fetched = await stranger.evaluate(([hash, url]) => window.member.fetchPlainly(hash, url), [infoHash, tracker.url] as const)
+    const fetched = await stranger.evaluate(([hash, url]) => window.member.fetchPlainly(hash, url), [
+      infoHash,
+      tracker.url,
+    ] as const)
 
     expect(fetched).toBe(await digest(ada, infoHash))
   } finally {
@@ -164,7 +174,16 @@ function seed(page: Page): Promise<string> {
 }
 
 async function carry(page: Page, task: Pick<TransferTask, 'infoHash'> & Partial<TransferTask>): Promise<void> {
-  const full = { fileId: 'f'.repeat(64), size: SIZE, hasMetainfo: false, complete: false, connectTo: [], urgent: [], trackers: [], ...task }
+  const full = {
+    fileId: 'f'.repeat(64),
+    size: SIZE,
+    hasMetainfo: false,
+    complete: false,
+    connectTo: [],
+    urgent: [],
+    trackers: [],
+    ...task,
+  }
   await page.evaluate((tasks) => window.member.tasks(tasks), [full])
 }
 

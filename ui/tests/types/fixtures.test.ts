@@ -35,7 +35,10 @@ async function faultsOf(name: string, change: (json: string) => string): Promise
       `import type { ${type} } from ${JSON.stringify(generated)}\nexport const examples: ${type}[] = [\n${lines.join('\n')}\n]\n`,
     )
   }
-  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ extends: join(ui, 'tsconfig.json'), compilerOptions: { types: [] }, include: ['.'] }))
+  await writeFile(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({ extends: join(ui, 'tsconfig.json'), compilerOptions: { types: [] }, include: ['.'] }),
+  )
   const compiler = join(ui, 'node_modules/typescript/bin/tsc')
   const run = promisify(execFile)(process.execPath, [compiler, '-p', folder])
   return run.then(

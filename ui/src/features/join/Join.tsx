@@ -92,11 +92,7 @@ export function Join() {
             <ul>
               {view.nearby.map((found) => (
                 <li key={found.id}>
-                  <button
-                    type="button"
-                    class={styles['found']}
-                    onClick={() => join({ kind: 'nearby', id: found.id })}
-                  >
+                  <button type="button" class={styles['found']} onClick={() => join({ kind: 'nearby', id: found.id })}>
                     <span>
                       <strong>
                         <span class="visually-hidden">{en.join.joinNearby} </span>
@@ -156,7 +152,14 @@ export function Join() {
 /** The same sound from several places: decoration. */
 function Wave() {
   return (
-    <svg class={styles['wave']} aria-hidden="true" viewBox="0 0 120 36" fill="none" stroke-linecap="round" stroke-width="4">
+    <svg
+      class={styles['wave']}
+      aria-hidden="true"
+      viewBox="0 0 120 36"
+      fill="none"
+      stroke-linecap="round"
+      stroke-width="4"
+    >
       <path d={HEIGHTS.map((height, index) => `M${6 + index * 9} ${18 - height}v${height * 2}`).join('')} />
     </svg>
   )

@@ -21,11 +21,7 @@ export function FileRow({ file }: { readonly file: FileView }) {
   const selected = selection === file.fileId
   const onAir = party.onAir.value === file.fileId
   const owner = file.mine ? en.files.fromYou : file.owners[0] ? en.files.by(nameById(members, file.owners[0])) : null
-  const facts = [
-    file.media.durationMs === null ? null : clockTime(file.media.durationMs),
-    byteSize(file.size),
-    owner,
-  ]
+  const facts = [file.media.durationMs === null ? null : clockTime(file.media.durationMs), byteSize(file.size), owner]
   const about = (
     <>
       <Cover fileId={file.fileId} artwork={file.artwork} />
@@ -74,7 +70,9 @@ export function FileRow({ file }: { readonly file: FileView }) {
                 {nameById(members, share.userId)}
                 {share.userId === me.userId && <span class={styles['soft']}> · {en.room.you}</span>}
               </span>
-              <span class={share.state === 'whole' ? styles['has'] : styles['soft']}>{shareText(share, percentOf(share))}</span>
+              <span class={share.state === 'whole' ? styles['has'] : styles['soft']}>
+                {shareText(share, percentOf(share))}
+              </span>
             </li>
           ))}
         </ul>

@@ -21,7 +21,9 @@ export function LiveNews() {
     const timer = setTimeout(() => {
       const fresh = log.filter((line) => line.number > said.current).slice(-MOST)
       said.current = log.at(-1)?.number ?? 0
-      setMessage(fresh.map(({ notice }) => [notices[notice.code], detailText(notice)].filter(Boolean).join(' ')).join(' '))
+      setMessage(
+        fresh.map(({ notice }) => [notices[notice.code], detailText(notice)].filter(Boolean).join(' ')).join(' '),
+      )
     }, MERGE)
     return () => clearTimeout(timer)
   }, [log])

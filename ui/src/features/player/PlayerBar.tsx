@@ -57,7 +57,15 @@ export function PlayerBar() {
   )
 }
 
-function PlayButton({ onAir, disabled, onPress }: { readonly onAir: boolean; readonly disabled: boolean; readonly onPress: () => void }) {
+function PlayButton({
+  onAir,
+  disabled,
+  onPress,
+}: {
+  readonly onAir: boolean
+  readonly disabled: boolean
+  readonly onPress: () => void
+}) {
   return (
     <button
       type="button"
@@ -67,7 +75,11 @@ function PlayButton({ onAir, disabled, onPress }: { readonly onAir: boolean; rea
       onClick={onPress}
     >
       <svg aria-hidden="true" viewBox="0 0 24 24" fill="currentColor">
-        {onAir ? <rect x="6" y="6" width="12" height="12" rx="1.5" /> : <path d="M8 5.6v12.8a1 1 0 0 0 1.53.85l10.2-6.4a1 1 0 0 0 0-1.7L9.53 4.75A1 1 0 0 0 8 5.6z" />}
+        {onAir ? (
+          <rect x="6" y="6" width="12" height="12" rx="1.5" />
+        ) : (
+          <path d="M8 5.6v12.8a1 1 0 0 0 1.53.85l10.2-6.4a1 1 0 0 0 0-1.7L9.53 4.75A1 1 0 0 0 8 5.6z" />
+        )}
       </svg>
     </button>
   )

@@ -47,7 +47,13 @@ export function Position({ file }: { readonly file: FileView | null }) {
           onChange={(event) => moveTo(event.currentTarget.valueAsNumber)}
         />
       ) : (
-        <progress class={styles['track']} aria-label={en.player.position} aria-valuetext={spoken} max={duration} value={shown} />
+        <progress
+          class={styles['track']}
+          aria-label={en.player.position}
+          aria-valuetext={spoken}
+          max={duration}
+          value={shown}
+        />
       )}
       <span class={styles['time']} aria-hidden="true">
         {clockTime(duration)}

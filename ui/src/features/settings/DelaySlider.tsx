@@ -50,7 +50,12 @@ export function DelaySlider() {
         <output for={id}>{shown} ms</output>
       </div>
       <div class={styles['row']}>
-        <IconButton icon="minus" label={`${STEP} ms less delay`} disabled={shown <= 0} onPress={() => settle(shown - STEP)} />
+        <IconButton
+          icon="minus"
+          label={`${STEP} ms less delay`}
+          disabled={shown <= 0}
+          onPress={() => settle(shown - STEP)}
+        />
         <input
           id={id}
           type="range"
@@ -64,7 +69,12 @@ export function DelaySlider() {
           onInput={(event) => drag(event.currentTarget.valueAsNumber)}
           onChange={(event) => settle(event.currentTarget.valueAsNumber)}
         />
-        <IconButton icon="add" label={`${STEP} ms more delay`} disabled={shown >= MAX_SPEAKER_DELAY_MS} onPress={() => settle(shown + STEP)} />
+        <IconButton
+          icon="add"
+          label={`${STEP} ms more delay`}
+          disabled={shown >= MAX_SPEAKER_DELAY_MS}
+          onPress={() => settle(shown + STEP)}
+        />
       </div>
       <p id={`${id}-hint`} class={styles['hint']}>
         {en.speaker.delayHint}

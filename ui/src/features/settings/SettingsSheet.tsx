@@ -34,7 +34,13 @@ function AliasForm() {
     <form class={styles['line']} onSubmit={save}>
       <Field label={en.settings.alias}>
         {(attributes) => (
-          <input {...attributes} value={alias} maxLength={MAX_ALIAS} autocomplete="off" onInput={(event) => setAlias(event.currentTarget.value)} />
+          <input
+            {...attributes}
+            value={alias}
+            maxLength={MAX_ALIAS}
+            autocomplete="off"
+            onInput={(event) => setAlias(event.currentTarget.value)}
+          />
         )}
       </Field>
       <Button type="submit" disabled={typed === '' || typed === me.alias}>
@@ -48,7 +54,8 @@ function FilesForm() {
   const party = useParty()
   const { settings } = useView()
   function change(count: number): void {
-    if (Number.isInteger(count) && count >= 1 && count <= MAX_FILES_PER_MEMBER) party.ask({ type: 'setFilesPerMember', count })
+    if (Number.isInteger(count) && count >= 1 && count <= MAX_FILES_PER_MEMBER)
+      party.ask({ type: 'setFilesPerMember', count })
   }
   return (
     <Field label={en.settings.filesPerMember} hint={en.settings.filesHint(MAX_FILES_PER_MEMBER)}>

@@ -18,7 +18,9 @@ export function Timing() {
     [words.skew, clock.skewPpm === null ? null : partsPerMillion(clock.skewPpm)],
     [
       words.format,
-      output.sampleRate === null || output.channels === null ? null : words.rateAndChannels(output.sampleRate, output.channels),
+      output.sampleRate === null || output.channels === null
+        ? null
+        : words.rateAndChannels(output.sampleRate, output.channels),
     ],
   ]
   return (
