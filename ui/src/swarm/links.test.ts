@@ -48,6 +48,17 @@ describe('calling', () => {
     expect(opened(links.drain())).toHaveLength(MAX_CALLS)
   })
 
+  test('members who lack the same song do not all call the same few', () => {
+    const connectTo = Array.from({ length: 40 }, (_, index) => `m${index}`)
+    const called = [0, 0.5].map((chance) => {
+      const side = createLinks({ me: 'mia', nameConnection: names(), chance: () => chance })
+      side.handleWanted([{ infoHash: SONG, connectTo }], 0)
+      for (const connection of opened(side.drain())) side.handleLocal(connection, OFFER)
+      return side.drain().flatMap((command) => (command.do === 'send' ? [command.to] : []))
+    })
+    expect(called[0]?.filter((member) => called[1]?.includes(member))).toEqual([])
+  })
+
   test('a call without an answer ends after ten seconds and is tried again, later each time', () => {
     links.handleWanted([{ infoHash: SONG, connectTo: ['ada'] }], 0)
     links.drain()
@@ -270,6 +281,14 @@ function linksOf(me: string): Links {
     },
     chance: () => 0,
   })
+}
+
+function names(): () => string {
+  let named = 0
+  return () => {
+    named += 1
+    return String(named)
+  }
 }
 
 function connect(member: string): void {

@@ -137,7 +137,8 @@ export function createLinks({ me, nameConnection, chance }: LinksOptions): Links
   function callWhoIsMissing(now: number): void {
     for (const [infoHash, members] of wanted) {
       let calls = count(infoHash, 'caller')
-      for (const member of members) {
+      // Everyone starts elsewhere in the list, or all would call the same few.
+      for (const member of rotated([...members], chance())) {
         if (calls >= MAX_CALLS) break
         if (member === me || linkTo(infoHash, member)) continue
         const retry = retries.get(pair(infoHash, member))
@@ -255,6 +256,11 @@ export function createLinks({ me, nameConnection, chance }: LinksOptions): Links
       return commands.splice(0)
     },
   }
+}
+
+function rotated<T>(items: readonly T[], chance: number): T[] {
+  const start = Math.floor(chance * items.length)
+  return [...items.slice(start), ...items.slice(0, start)]
 }
 
 function pair(infoHash: InfoHash, member: UserId): string {
