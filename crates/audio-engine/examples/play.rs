@@ -1,8 +1,8 @@
 //! Plays a file on an output and prints what the engine says, for benches and for the ear.
 //!
-//! `play FILE [--output alsa:dac_a] [--start-at NANOS] [--from SECONDS] [--for SECONDS]`.
-//! Two of these given the same `--start-at` share the machine's monotonic clock as their
-//! swarm clock, so their outputs can be compared.
+//! `play FILE [--output alsa:dac_a] [--start-at SECONDS] [--from SECONDS] [--for SECONDS]`.
+//! The swarm clock of each is the machine's own monotonic clock, so the outputs of two that
+//! are given the same `--start-at` can be compared.
 
 #![allow(clippy::print_stdout, reason = "it is a command-line program")]
 
@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use audio_engine::{Engine, EngineConfig, EngineEvent, MonotonicClock, list_outputs};
 use clap::Parser;
 use protocol::FileId;
-use protocol::time::{LocalTime, MediaTime, Span, SwarmTime};
+use protocol::time::{MediaTime, Span, SwarmTime};
 use sync_core::{ClockEstimate, PlayoutPlan};
 
 #[derive(Parser)]
@@ -112,6 +112,5 @@ fn uptime() -> Result<f64> {
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
         Ok(digits.parse()?)
     };
-    let _ = LocalTime::default();
     Ok(number("tv_sec: ")? + number("tv_nsec: ")? * 1e-9)
 }

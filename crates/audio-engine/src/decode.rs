@@ -307,3 +307,6 @@ fn decode(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,6 +83,7 @@ pub enum OutputError {
 
 /// Lists where sound could go. May take a moment; not for threads that are timed.
 pub fn list_outputs() -> Vec<Output> {
+    let _quiet = Quiet::new();
     let host = cpal::default_host();
     let default = host.default_output_device().and_then(|device| id_of(&device));
     let Ok(devices) = host.output_devices() else { return Vec::new() };
@@ -117,6 +118,7 @@ pub(crate) fn open<T>(
     clock: MonotonicClock,
     renderer: impl FnOnce(u32, u16) -> (Renderer, T),
 ) -> Result<(OpenOutput, T), OutputError> {
+    let _quiet = Quiet::new();
     let device = find(id)?;
     let id = id_of(&device).unwrap_or_else(|| "unknown".into());
     let refused = |source| OutputError::Refused { id: id.clone(), source };
@@ -299,4 +301,32 @@ fn name_of(device: &Device, id: &str) -> String {
 
 fn is_alsa(device: &Device) -> bool {
     id_of(device).is_some_and(|id| id.starts_with("alsa:"))
+}
+
+/// While it lives, what libasound has to say on this thread goes to the log instead of the
+/// terminal: it comments on every device that is configured but absent.
+struct Quiet {
+    #[cfg(target_os = "linux")]
+    said: Option<std::rc::Rc<std::cell::RefCell<alsa::Output>>>,
+}
+
+impl Quiet {
+    fn new() -> Self {
+        Self {
+            #[cfg(target_os = "linux")]
+            said: alsa::Output::local_error_handler().ok(),
+        }
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        #[cfg(target_os = "linux")]
+        if let Some(said) = &self.said {
+            let text = said.borrow().to_string();
+            if !text.is_empty() {
+                tracing::trace!(text, "libasound");
+            }
+        }
+    }
 }

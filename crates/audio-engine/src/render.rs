@@ -22,6 +22,18 @@ pub(crate) const CHUNK_FRAMES: usize = 1_024;
 /// Orders under way. More than one per callback is rare.
 const COMMANDS: usize = 64;
 
+/// How fast a new estimate of the swarm's clock is followed while music plays. (s)
+///
+/// The network's estimate moves in steps; the device's clock has to be followed fast. So the
+/// steps are smoothed here, apart, and are heard as a few ppm of pitch.
+const BEND_SECONDS: f64 = 2.0;
+
+/// Fastest bend. (s/s)
+const STEEPEST_BEND: f64 = 300e-6;
+
+/// A step larger than this is not bent but left to the drift control. (s)
+const LARGEST_BEND: f64 = 0.002;
+
 /// When a buffer is heard, as the sound system tells it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CallbackTiming {
@@ -76,6 +88,8 @@ pub(crate) struct Renderer {
     deck: Option<Box<Deck>>,
     outgoing: Option<Box<Deck>>,
     estimate: Option<ClockEstimate>,
+    /// What is still added to the estimate, so that its last step is not heard as one. (s)
+    bend: f64,
     speaker_delay: Span,
     interruptions: u32,
     timing: CallbackTiming,
@@ -113,6 +127,7 @@ pub(crate) fn renderer(sample_rate: u32, channels: u16) -> (Renderer, RendererCo
         deck: None,
         outgoing: None,
         estimate: None,
+        bend: 0.0,
         speaker_delay: Span::ZERO,
         interruptions: 0,
         timing: CallbackTiming::default(),
@@ -161,10 +176,9 @@ impl Renderer {
 
     fn follow_commands(&mut self) {
         if self.estimates.update()
-            && let Some(estimate) = self.estimates.output_buffer()
+            && let Some(estimate) = *self.estimates.output_buffer()
         {
-            // A clock that is lost leaves its last estimate, and the music goes on by it.
-            self.estimate = Some(*estimate);
+            self.follow_estimate(estimate);
         }
         while let Ok(command) = self.commands.pop() {
             match command {
@@ -185,6 +199,21 @@ impl Renderer {
                 RenderCommand::SpeakerDelay(delay) => self.speaker_delay = delay,
             }
         }
+    }
+
+    /// Takes a new estimate. A clock that is lost gives none, and the music goes on by the last.
+    fn follow_estimate(&mut self, estimate: ClockEstimate) {
+        let is_playing = self.last.state == DeckState::Playing;
+        let now = self.device.heard_at(self.rendered);
+        self.bend = match (self.estimate, now) {
+            (Some(before), Some(now)) if is_playing => {
+                let step = (before.to_swarm(now) - estimate.to_swarm(now)).as_secs_f64();
+                let bend = self.bend + step;
+                if bend.abs() < LARGEST_BEND { bend } else { 0.0 }
+            }
+            _ => 0.0,
+        };
+        self.estimate = Some(estimate);
     }
 
     fn follow_device(&mut self, timing: CallbackTiming) {
@@ -210,12 +239,16 @@ impl Renderer {
         if let Some(outgoing) = &mut self.outgoing {
             outgoing.render(&self.interpolator, Stereo { left, right }, None);
         }
-        let report = match &mut self.deck {
+        let mut report = match &mut self.deck {
             Some(deck) => deck.render(&self.interpolator, Stereo { left, right }, heard),
             None => DeckReport::default(),
         };
+        report.error = report.error.map(|error| error - Span::from_secs_f64(self.bend));
         spread(left, right, out, self.channels);
         self.rendered += frames as u64;
+        if let Some(heard) = heard {
+            self.unbend((heard.end - heard.begin).as_secs_f64());
+        }
         if self.outgoing.as_ref().is_some_and(|deck| !deck.is_leaving())
             && let Some(deck) = self.outgoing.take()
         {
@@ -234,10 +267,16 @@ impl Renderer {
         // A speaker that sounds late must be given the sound early.
         let at = |frame| {
             let heard = self.device.heard_at(frame)?;
-            Some(estimate.to_swarm(heard + self.speaker_delay))
+            let bend = Span::from_secs_f64(self.bend);
+            Some(estimate.to_swarm(heard + self.speaker_delay) + bend)
         };
         let end = at(self.rendered + frames as u64)?;
         Some(Heard { begin: at(self.rendered)?, end })
+    }
+
+    fn unbend(&mut self, elapsed: f64) {
+        let steepest = STEEPEST_BEND * elapsed;
+        self.bend -= (self.bend * elapsed / BEND_SECONDS).clamp(-steepest, steepest);
     }
 
     fn send_back(&mut self, deck: Box<Deck>) {
@@ -301,3 +340,8 @@ impl RendererControl {
         *self.reports.read()
     }
 }
+
+#[cfg(test)]
+pub(crate) mod stage;
+#[cfg(test)]
+mod tests;

@@ -125,7 +125,7 @@ impl Song {
         }
         let (reader, track) = Reader::open(&source, &hint)?;
         let edit = (reader.format.format_info().format == FORMAT_ID_ISOMP4)
-            .then(|| read_edit(source.from_start(), source.length()))
+            .then(|| read_edit(source.rewound(), source.length()))
             .flatten();
         let info = reader.info(&track, edit)?;
         Ok(Self {
@@ -190,7 +190,7 @@ impl Song {
         // very beginning is best read as it was read first.
         let is_stale = self.reached_end && self.edit_applies();
         if from <= 0 || is_stale {
-            self.reader = Reader::open(&self.source.from_start(), &self.hint)?.0;
+            self.reader = Reader::open(&self.source.rewound(), &self.hint)?.0;
         }
         self.begin = frame;
         self.expected = None;

@@ -41,7 +41,7 @@ impl SourceCursor {
     }
 
     /// A second cursor at the file's start.
-    pub(crate) fn from_start(&self) -> Self {
+    pub(crate) fn rewound(&self) -> Self {
         Self { position: 0, ..self.clone() }
     }
 
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn two_cursors_on_one_source_read_as_if_alone() {
         let mut first = SourceCursor::new(Box::new(io::Cursor::new((0..=255).collect())));
-        let mut second = first.from_start();
+        let mut second = first.rewound();
         let mut bytes = [0; 3];
         first.read_exact(&mut bytes).unwrap();
         second.read_exact(&mut bytes).unwrap();

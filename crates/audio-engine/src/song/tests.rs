@@ -89,7 +89,8 @@ fn lossless_formats_give_back_every_sample() {
 fn lossy_formats_begin_and_end_where_their_source_did() {
     let stereo = |n| sweep(n, LONG, 44_100.0);
     let mono = |n| sweep(n, MONO, 48_000.0);
-    let files: [(&str, &[u8], i64, &dyn Fn(i64) -> f32); 5] = [
+    type Truth<'a> = &'a dyn Fn(i64) -> f32;
+    let files: [(&str, &[u8], i64, Truth<'_>); 5] = [
         ("mp3", media!("long.mp3"), LONG, &stereo),
         ("vorbis", media!("long.ogg"), LONG, &stereo),
         ("aac", media!("long.m4a"), LONG, &stereo),
