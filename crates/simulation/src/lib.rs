@@ -1,7 +1,7 @@
 //! Swarms in virtual time: real sessions, invented clocks and networks.
 //!
-//! Every device has a [`Crystal`](crystal::Crystal) that is wrong in a known way, and a
-//! [`Path`](network::Path) to the relay that delays in a known way, so that what a session
+//! Every device has a [`Crystal`] that is wrong in a known way, and a
+//! [`Path`] to the relay that delays in a known way, so that what a session
 //! believes can be compared with what is true. An hour takes a moment, and a seed repeats it
 //! to the nanosecond. Dev only: nothing here ships.
 //!

@@ -2,7 +2,7 @@
 //!
 //! Sans-IO: nothing here opens a socket, reads a clock or waits. The caller passes in what
 //! arrived and when, and takes out what to send and what to play. `peer` runs a
-//! [`Session`](session::Session) over a real relay; `simulation` runs many of them in
+//! [`Session`] over a real relay; `simulation` runs many of them in
 //! virtual time; `relay-server` seats directors with [`director::DirectorSeat`].
 //!
 //! - [`session`]: one member; composes everything else. Start here.

@@ -181,6 +181,31 @@ mod tests {
     }
 
     #[test]
+    fn a_new_song_does_not_wait_for_a_better_clock_and_the_same_line_does() {
+        let elsewhere =
+            PlayoutPlan { position: MediaTime::from_millis_f64(60_000.0), ..plan(10.0) };
+        for (next, is_taken) in [(plan(10.0), false), (elsewhere, true)] {
+            let mut line = playing_for(20.0);
+            line.replace_root();
+            line.set_plan(Some(next.clone()));
+            // A rough clock: three exchanges of ten are a millisecond apart.
+            for k in 0..10 {
+                let delay = 0.001 * f64::from(k + 1);
+                let at = 20.0 + f64::from(k) * 0.012;
+                let root = swarm(at + delay);
+                let t3 = local(at + 2.0 * delay);
+                line.add(ClockSample { t0: local(at), t1: root, t2: root, t3 })
+                    .expect("a plain exchange");
+            }
+            let now = local(20.14);
+            let doubt = line.root_clock().expect("a clock").uncertainty(now);
+            assert!(doubt > WELL_KNOWN && doubt < crate::clock::FIT_TO_PLAY, "{doubt:?}");
+            assert_eq!(line.settle(now), is_taken, "{next:?}");
+            assert!(is_taken || line.settle(now + PATIENCE), "patience ends");
+        }
+    }
+
+    #[test]
     fn a_stop_ends_a_carried_song_at_once() {
         let mut line = playing_for(20.0);
         line.replace_root();

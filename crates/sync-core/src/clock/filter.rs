@@ -278,3 +278,51 @@ impl ZeroPoint {
 fn seconds(value: f64) -> Span {
     Span::from_secs_f64(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exchange_of_more_than_a_second_says_nothing() {
+        let mut filter = ClockFilter::new();
+        let sample = exchange(Span::from_millis(1_001));
+        assert_eq!(filter.add(sample), Err(SampleError::TooSlow(sample.round_trip())));
+        assert_eq!(filter.add(exchange(Span::from_millis(999))), Ok(()));
+    }
+
+    #[test]
+    fn an_answer_before_its_question_is_refused() {
+        let backward = exchange(Span::from_millis(-1));
+        assert!(matches!(ClockFilter::new().add(backward), Err(SampleError::NotCausal(_))));
+    }
+
+    #[test]
+    fn a_few_exchanges_are_not_a_clock_yet() {
+        let mut filter = ClockFilter::new();
+        for k in 0..MIN_SAMPLES as i64 {
+            assert_eq!(filter.estimate(), None, "after {k} exchanges");
+            let at = Span::from_millis(12 * k);
+            let sample = exchange(Span::from_micros(200));
+            filter
+                .add(ClockSample {
+                    t0: sample.t0 + at,
+                    t1: sample.t1 + at,
+                    t2: sample.t2 + at,
+                    t3: sample.t3 + at,
+                })
+                .expect("a plain exchange");
+        }
+        let estimate = filter.estimate().expect("enough exchanges");
+        let now = LocalTime::from_nanos(84_000_000);
+        let off = estimate.to_swarm(now) - (exchange(Span::ZERO).t1 + Span::from_millis(84));
+        assert!(off.abs() < Span::from_micros(1), "{off:?}");
+    }
+
+    /// One exchange over an even path, begun at local time zero.
+    fn exchange(round_trip: Span) -> ClockSample {
+        let t0 = LocalTime::default();
+        let middle = SwarmTime::from_nanos(1_795_342_400_000_000_000) + round_trip.mul_f64(0.5);
+        ClockSample { t0, t1: middle, t2: middle, t3: t0 + round_trip }
+    }
+}
