@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
@@ -11,6 +12,13 @@ use crate::error::{BridgeError, During, check_length};
 use crate::event::ChannelId;
 use crate::frame::{self, FrameError, FrameKind};
 use crate::limits::{MAX_BATCH, MAX_MESSAGE};
+use crate::runtime::ConnectionRuntime;
+
+/// How long a closing channel waits for the other side to confirm what was sent.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often it looks. The stack tells nobody when the last byte is confirmed.
+const DRAIN_CHECK: Duration = Duration::from_millis(10);
 
 pub(crate) struct Channel {
     id: ChannelId,
@@ -20,6 +28,7 @@ pub(crate) struct Channel {
     /// Held while a batch is handed over, for the same reason.
     writer: tokio::sync::Mutex<()>,
     opened: AtomicBool,
+    runtime: Arc<ConnectionRuntime>,
 }
 
 #[derive(Default)]
@@ -37,13 +46,18 @@ pub(crate) struct Received {
 }
 
 impl Channel {
-    pub(crate) fn new(id: ChannelId, stack: Arc<dyn DataChannel>) -> Self {
+    pub(crate) fn new(
+        id: ChannelId,
+        stack: Arc<dyn DataChannel>,
+        runtime: Arc<ConnectionRuntime>,
+    ) -> Self {
         Self {
             id,
             stack,
             reader: tokio::sync::Mutex::default(),
             writer: tokio::sync::Mutex::default(),
             opened: AtomicBool::new(false),
+            runtime,
         }
     }
 
@@ -95,6 +109,7 @@ impl Channel {
                 Some(DataChannelEvent::OnOpen) => {
                     // The stack announces channels of the other side twice.
                     if !self.opened.swap(true, Ordering::Relaxed) {
+                        self.runtime.end_coming_up();
                         frame::push(&mut batch, FrameKind::Opened, b"");
                     }
                 }
@@ -118,7 +133,19 @@ impl Channel {
     }
 
     /// Starts closing; the closed frame follows in the channel's stream.
+    ///
+    /// The stack drops what it has not sent when it closes a channel, where W3C has it sent
+    /// first. So this waits until the other side has everything, for a while.
     pub(crate) async fn close(&self) -> Result<(), BridgeError> {
+        let _order = self.writer.lock().await;
+        let drained = async {
+            while self.stack.outstanding_bytes().await.is_ok_and(|bytes| bytes > 0) {
+                tokio::time::sleep(DRAIN_CHECK).await;
+            }
+        };
+        if tokio::time::timeout(DRAIN_PATIENCE, drained).await.is_err() {
+            tracing::debug!("closed a channel whose last messages nobody confirmed");
+        }
         self.stack.close().await.during("close the channel")
     }
 }

@@ -4,21 +4,24 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
+use rtc::ice::mdns::MulticastDnsMode;
 use webrtc::data_channel::{DataChannel, RTCDataChannelInit};
 use webrtc::peer_connection::{
     PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
     RTCIceCandidate, RTCIceConnectionState, RTCIceGatheringState, RTCIceServer,
-    RTCPeerConnectionIceEvent, RTCPeerConnectionState, SettingEngine, SettingEngineBuilder,
+    RTCPeerConnectionIceEvent, RTCPeerConnectionState, SettingEngineBuilder,
 };
+use webrtc::runtime::Runtime;
 
 use crate::addresses;
 use crate::channel::{Channel, Received};
 use crate::description::{
-    Candidate, ChannelConfig, ConnectionConfig, Description, PathEnd, SelectedPath,
+    Candidate, ChannelConfig, ConnectionConfig, Description, DescriptionKind, PathEnd, SelectedPath,
 };
 use crate::error::{BridgeError, During};
 use crate::event::{ChannelId, ConnectionEvent, EventSink};
 use crate::limits::{MAX_CHANNELS, MAX_EARLY_CANDIDATES, SEND_BUFFER};
+use crate::runtime::{self, ConnectionRuntime};
 
 pub(crate) struct Connection {
     stack: Arc<dyn PeerConnection>,
@@ -37,6 +40,7 @@ impl Connection {
             sink: Mutex::new(Some(sink)),
             channels: Mutex::default(),
             channel_ids,
+            runtime: Arc::default(),
             stack: OnceLock::new(),
         });
         let stack = build(config, Arc::clone(&shared)).await?;
@@ -79,6 +83,9 @@ impl Connection {
         &self,
         description: Description,
     ) -> Result<Option<Description>, BridgeError> {
+        if description.kind == DescriptionKind::Answer {
+            self.shared.runtime.begin_coming_up();
+        }
         self.stack
             .set_local_description(description.into_stack()?)
             .await
@@ -89,6 +96,9 @@ impl Connection {
     pub(crate) async fn set_remote(&self, description: Description) -> Result<(), BridgeError> {
         // Held to the end, so that no candidate slips in between description and backlog.
         let mut early = self.early.lock().await;
+        if description.kind == DescriptionKind::Answer {
+            self.shared.runtime.begin_coming_up();
+        }
         self.stack
             .set_remote_description(description.into_stack()?)
             .await
@@ -161,13 +171,19 @@ async fn build(
     shared: Arc<Shared>,
 ) -> Result<Arc<dyn PeerConnection>, BridgeError> {
     let servers: Vec<RTCIceServer> = config.ice_servers.into_iter().map(Into::into).collect();
-    let attempt = async |settings: SettingEngine| {
+    let window = runtime::receive_window();
+    let attempt = async |names: MulticastDnsMode| {
+        let settings = SettingEngineBuilder::new()
+            .with_multicast_dns_mode(names)
+            .with_sctp_max_receive_buffer_size(window)
+            .build();
         let stack = PeerConnectionBuilder::new()
             .with_configuration(
                 RTCConfigurationBuilder::default().with_ice_servers(servers.clone()).build(),
             )
             .with_setting_engine(settings)
             .with_data_channel_send_buffer_limit(SEND_BUFFER)
+            .with_runtime(Arc::clone(&shared.runtime) as Arc<dyn Runtime>)
             .with_handler(Arc::clone(&shared) as Arc<dyn PeerConnectionEventHandler>)
             .with_udp_addrs(addresses::bindable())
             .build()
@@ -175,14 +191,11 @@ async fn build(
         Ok(Arc::new(stack) as Arc<dyn PeerConnection>)
     };
     // Browsers hide their addresses behind `.local` names, which multicast DNS resolves.
-    match attempt(SettingEngine::default()).await {
+    match attempt(MulticastDnsMode::QueryOnly).await {
         Ok(stack) => Ok(stack),
         Err(error) => {
             tracing::debug!(%error, "trying again without multicast dns");
-            let settings = SettingEngineBuilder::new()
-                .with_multicast_dns_mode(rtc::ice::mdns::MulticastDnsMode::Disabled)
-                .build();
-            attempt(settings).await.during("open the connection")
+            attempt(MulticastDnsMode::Disabled).await.during("open the connection")
         }
     }
 }
@@ -202,6 +215,7 @@ struct Shared {
     sink: Mutex<Option<EventSink>>,
     channels: Mutex<HashMap<ChannelId, Arc<Channel>>>,
     channel_ids: Arc<AtomicU32>,
+    runtime: Arc<ConnectionRuntime>,
     stack: OnceLock<Weak<dyn PeerConnection>>,
 }
 
@@ -216,7 +230,7 @@ impl Shared {
 
     fn adopt(&self, stack: Arc<dyn DataChannel>) -> ChannelId {
         let id = self.channel_ids.fetch_add(1, Ordering::Relaxed);
-        self.channels().insert(id, Arc::new(Channel::new(id, stack)));
+        self.channels().insert(id, Arc::new(Channel::new(id, stack, Arc::clone(&self.runtime))));
         id
     }
 
@@ -276,6 +290,9 @@ impl PeerConnectionEventHandler for Shared {
     }
 
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        if matches!(state, RTCPeerConnectionState::Failed | RTCPeerConnectionState::Closed) {
+            self.runtime.end_coming_up();
+        }
         self.emit(ConnectionEvent::Connection { state: state.to_string() });
     }
 

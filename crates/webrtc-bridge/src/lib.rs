@@ -30,6 +30,7 @@ mod error;
 mod event;
 pub mod frame;
 pub mod limits;
+mod runtime;
 
 pub use bridge::{Bridge, Limits};
 pub use description::{

@@ -63,14 +63,6 @@ impl Events {
         })
         .await
     }
-
-    pub async fn connection_state(&mut self, wanted: &str) {
-        self.wait(wanted, |event| match event {
-            ConnectionEvent::Connection { state } => (state == wanted).then_some(()),
-            _ => None,
-        })
-        .await;
-    }
 }
 
 /// Connects two bridges as WebTorrent does: one offer, one answer, candidates inside.

@@ -1,0 +1,82 @@
+//! However something ends, the other side and every waiting call get to know.
+
+use webrtc_bridge::frame::FrameKind;
+use webrtc_bridge::{Bridge, BridgeError, ConnectionConfig};
+
+use crate::pair::{Events, connect, noise, within};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_a_connection_ends_the_channel_of_the_other_side() {
+    let (a, _a_events, b, _b_events) = connect(&Bridge::default(), &Bridge::default()).await;
+    a.bridge.close(a.connection).await.unwrap();
+    assert_eq!(b.next_frames().await, [(FrameKind::Closed, vec![])]);
+    assert!(matches!(b.receive().await, Err(BridgeError::UnknownChannel(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_before_a_channel_closed_still_arrives() {
+    const LENGTH: usize = 512 * 1024;
+    let (a, _a_events, b, _b_events) = connect(&Bridge::default(), &Bridge::default()).await;
+    let bytes = noise(LENGTH, 5);
+    a.send_all(&bytes, 16 * 1024).await;
+    a.bridge.close_channel(a.connection, a.channel).await.unwrap();
+
+    let mut received = Vec::new();
+    'reading: loop {
+        for (kind, payload) in b.next_frames().await {
+            match kind {
+                FrameKind::Closed => break 'reading,
+                _ => received.extend(payload),
+            }
+        }
+    }
+    assert!(received == bytes, "{} of {LENGTH} bytes arrived", received.len());
+    assert_eq!(a.next_frames().await, [(FrameKind::Closed, vec![])], "the closing side is told");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_a_connection_ends_a_waiting_receive_and_a_waiting_send() {
+    let (a, _a_events, _b, _b_events) = connect(&Bridge::default(), &Bridge::default()).await;
+    let block = noise(64 * 1024, 6);
+    let sending = tokio::spawn({
+        let a = a.clone();
+        // Nobody reads at b, so that this comes to wait.
+        async move { while a.send(&[(FrameKind::Binary, &block[..])]).await.is_ok() {} }
+    });
+    let receiving = a.receive();
+    tokio::pin!(receiving);
+    assert!(futures_util::poll!(&mut receiving).is_pending(), "nothing has been sent to a");
+
+    a.bridge.close(a.connection).await.unwrap();
+    let batch = receiving.await.unwrap();
+    assert_eq!(crate::pair::frames(batch), [(FrameKind::Closed, vec![])]);
+    within("the end of sending", sending).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_loaded_again_finds_nothing_of_the_page_before() {
+    let bridge = Bridge::default();
+    let (a, _a_events, b, _b_events) = connect(&bridge, &Bridge::default()).await;
+    bridge.reset().await;
+
+    assert_eq!(bridge.connections(), 0);
+    assert_eq!(b.next_frames().await, [(FrameKind::Closed, vec![])]);
+    assert!(matches!(a.receive().await, Err(BridgeError::UnknownConnection(_))));
+
+    let (sink, _events) = Events::new();
+    let next = bridge.open(ConnectionConfig::default(), sink).await.unwrap();
+    assert_ne!(next, a.connection, "a call the old page left behind must not find it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_opened_by_a_page_that_has_left_is_closed_again() {
+    let bridge = Bridge::default();
+    let (sink, _events) = Events::new();
+    let opening = bridge.open(ConnectionConfig::default(), sink);
+    tokio::pin!(opening);
+    assert!(futures_util::poll!(&mut opening).is_pending(), "opening takes more than one step");
+
+    bridge.reset().await;
+    assert!(matches!(opening.await, Err(BridgeError::Reset)));
+    assert_eq!(bridge.connections(), 0);
+}
