@@ -36,6 +36,7 @@ impl Inner {
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Track, AddError> {
         let found = find(path, progress)?;
+        self.expose_liar(&found);
         let mut state = State::announced(found.announcement.clone());
         state.become_mine(Arc::clone(&found.torrent), found.path.clone(), found.stamp);
         state.has_artwork = found.artwork.is_some();
@@ -52,6 +53,16 @@ impl Inner {
             return Err(error.into());
         }
         entry.state().track().ok_or(AddError::Removed)
+    }
+
+    /// If this content's torrent was announced as another file, that was not true.
+    fn expose_liar(&self, found: &Found) {
+        let FileAnnouncement { file_id, info_hash, .. } = &found.announcement;
+        if let Ok(liar) = self.by_torrent(info_hash)
+            && liar.file_id != *file_id
+        {
+            self.refuse(&liar, info_hash, liar.disk());
+        }
     }
 
     /// A track of the same content is on the shelf: keep it if it is whole, else let this file

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use protocol::ids::InfoHash;
 use protocol::message::FileAnnouncement;
 
-use crate::entry::{DiskGuard, Ended, Entry, Place};
+use crate::entry::{DiskGuard, Entry, Place};
 use crate::error::StoreError;
 use crate::mine::{self, Part};
 use crate::record::{Record, RecordedOrigin};
@@ -165,11 +165,7 @@ impl Inner {
         match hash::file_id(&mut file) {
             Ok(found) if found == file_id => {}
             Ok(_) => {
-                self.refuse(&file_id, &torrent.info_hash);
-                self.retire(entry, Ended::Refused, &disk);
-                drop(disk);
-                let fault = Fault::ContentMismatch;
-                self.notify(StoreChange::Fault { file_id, fault });
+                self.refuse(entry, &torrent.info_hash, disk);
                 return Err(StoreError::Refused(torrent.info_hash.clone()));
             }
             Err(error) => return Ok(self.leave_unverified(disk, entry, &error)),

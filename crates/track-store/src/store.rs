@@ -14,7 +14,7 @@ use crate::error::{AddError, GoneReason, StoreError};
 use crate::folder::Folder;
 use crate::reader::PieceReader;
 use crate::tags;
-use crate::track::{Artwork, Origin, Progress, StoreChange, Track, Written};
+use crate::track::{Artwork, Fault, Origin, Progress, StoreChange, Track, Written};
 
 /// Announcements remembered while their torrents are unknown: two swarms full of files.
 /// Beyond that the oldest is forgotten.
@@ -57,9 +57,10 @@ impl TrackStore {
     /// Opens the store in a folder of its own, made if it does not exist, and finds again
     /// what it held before.
     ///
-    /// Pieces of unfinished files are hashed again, so what is held is really there. Files of
-    /// the user that were moved or changed meanwhile are reported as [`StoreChange::Gone`],
-    /// before this returns.
+    /// Pieces of unfinished files are hashed again, so what is held is really there. Before
+    /// this returns, files of the user that were moved or changed meanwhile are reported as
+    /// [`StoreChange::Gone`], and a file whose end a crash had hidden as
+    /// [`StoreChange::Held`].
     ///
     /// # Errors
     ///
@@ -96,8 +97,9 @@ impl TrackStore {
     /// Prepares to fetch a file that a member announced. Nothing is written before the
     /// torrent's description arrives.
     ///
-    /// Repeating it changes nothing. At most 200 files wait for their description; beyond
-    /// that the one announced first is forgotten.
+    /// Repeating it changes nothing; as long as nothing but words is known of the file, the
+    /// latest ones count. At most 200 files wait for their description; beyond that the one
+    /// announced first is forgotten.
     ///
     /// # Errors
     ///
@@ -288,22 +290,24 @@ impl Inner {
         if matches!(place, Place::Pieces) {
             self.folder.forget_pieces(&info_hash);
         }
-        let mut shelf = self.shelf();
-        if shelf.tracks.get(&entry.file_id).is_some_and(|found| Arc::ptr_eq(found, entry)) {
-            shelf.tracks.remove(&entry.file_id);
-            shelf.by_torrent.retain(|_, file_id| *file_id != entry.file_id);
-            shelf.waiting.retain(|file_id| *file_id != entry.file_id);
-        }
+        self.shelf().clear(entry);
         true
     }
 
-    /// Remembers that a torrent does not hold the file it was announced as.
-    pub(crate) fn refuse(&self, file_id: &FileId, info_hash: &InfoHash) {
+    /// Ends a track whose torrent does not hold the file it was announced as, and remembers
+    /// not to try it again.
+    pub(crate) fn refuse(&self, entry: &Arc<Entry>, info_hash: &InfoHash, disk: DiskGuard<'_>) {
+        let file_id = entry.file_id.clone();
         let mut shelf = self.shelf();
         if shelf.refused.len() == MOST_REFUSED {
             shelf.refused.pop_front();
         }
         shelf.refused.push_back((file_id.clone(), info_hash.clone()));
+        drop(shelf);
+        if self.retire(entry, Ended::Refused, &disk) {
+            drop(disk);
+            self.notify(StoreChange::Fault { file_id, fault: Fault::ContentMismatch });
+        }
     }
 
     fn expect(&self, announcement: &FileAnnouncement) -> Result<(), StoreError> {
@@ -320,7 +324,7 @@ impl Inner {
                 let oldest = shelf.wait_for(announcement);
                 drop(shelf);
                 if let Some(oldest) = oldest {
-                    self.retire(&oldest, Ended::Removed, &oldest.disk());
+                    self.forget_announcement(&oldest, &oldest.disk());
                 }
                 return Ok(());
             };
@@ -331,31 +335,46 @@ impl Inner {
         }
     }
 
-    /// A file that is known is announced once more, perhaps under another torrent, which is fine
-    /// as long as nothing of the first is known. False if the track has just ended.
+    /// A file that is known is announced once more, perhaps in other words, which are taken as
+    /// long as nothing but words is known. False if there is no such track any more.
     fn announce_again(
         &self,
-        entry: &Entry,
+        entry: &Arc<Entry>,
         announcement: &FileAnnouncement,
     ) -> Result<bool, StoreError> {
-        let is_the_same = |state: &State| {
-            state.ended.is_none() && state.announcement.info_hash == announcement.info_hash
+        let is_settled = |state: &State| {
+            let is_same = state.announcement.info_hash == announcement.info_hash;
+            state.ended.is_none()
+                && (state.announcement == *announcement || is_same && state.torrent.is_some())
         };
-        if is_the_same(&entry.state()) {
+        if is_settled(&entry.state()) {
             return Ok(true);
         }
-        let _disk = entry.disk();
+        let disk = entry.disk();
         let mut state = entry.state();
-        if state.ended.is_some() || is_the_same(&state) {
+        if state.ended.is_some() || is_settled(&state) {
             return Ok(state.ended.is_none());
         }
         if state.torrent.is_some() {
             return Err(StoreError::OtherTorrent(entry.file_id.clone()));
         }
+        if state.announcement.size != announcement.size {
+            drop(state);
+            self.forget_announcement(entry, &disk);
+            return Ok(false);
+        }
         let from = std::mem::replace(&mut state.announcement, announcement.clone()).info_hash;
         drop(state);
         self.rename_torrent(entry, &from, &announcement.info_hash);
         Ok(true)
+    }
+
+    /// Ends a track of which nothing but words is known.
+    fn forget_announcement(&self, entry: &Arc<Entry>, _disk: &DiskGuard<'_>) {
+        let is_described = entry.state().torrent.is_some();
+        if !is_described && entry.end(Ended::Removed).is_some() {
+            self.shelf().clear(entry);
+        }
     }
 
     fn remove(&self, file_id: &FileId) -> Result<(), StoreError> {
@@ -399,6 +418,15 @@ impl Inner {
 }
 
 impl Shelf {
+    /// Frees the place of a track that has ended.
+    fn clear(&mut self, entry: &Arc<Entry>) {
+        if self.tracks.get(&entry.file_id).is_some_and(|found| Arc::ptr_eq(found, entry)) {
+            self.tracks.remove(&entry.file_id);
+            self.by_torrent.retain(|_, file_id| *file_id != entry.file_id);
+            self.waiting.retain(|file_id| *file_id != entry.file_id);
+        }
+    }
+
     /// Makes room for a file of which only the announcement is known. Returns the one that
     /// has to go, if there are too many.
     fn wait_for(&mut self, announcement: &FileAnnouncement) -> Option<Arc<Entry>> {

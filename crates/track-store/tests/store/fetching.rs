@@ -244,6 +244,32 @@ fn an_announcement_can_not_take_over_a_file_or_a_torrent_that_is_known() {
 }
 
 #[test]
+fn a_later_announcement_corrects_a_wrong_length() {
+    let (owner, friend) = (Member::new(), Member::new());
+    let truth = owner.share(&song(1)).announcement;
+    let lie = FileAnnouncement { size: 5, ..truth.clone() };
+    friend.store.expect(&lie).expect("nobody announced it before");
+    friend.begin(&owner, &truth);
+    friend.fetch(&owner, &truth, 0..2);
+    assert_eq!(friend.store.track(&truth.file_id).expect("held").announcement, truth);
+}
+
+#[test]
+fn having_the_content_exposes_who_announced_it_as_another_file() {
+    let (owner, friend) = (Member::new(), Member::new());
+    let truth = owner.share(&song(1)).announcement;
+    let lie = FileAnnouncement { file_id: file_id(1), ..truth.clone() };
+    friend.begin(&owner, &lie);
+    friend.fetch(&owner, &lie, [0]);
+    let track = friend.share(&song(1));
+    assert_eq!(friend.store.tracks(), [track]);
+    let fault = Fault::ContentMismatch;
+    assert!(friend.heard.contains(&StoreChange::Fault { file_id: lie.file_id.clone(), fault }));
+    assert!(matches!(friend.store.expect(&lie), Err(StoreError::Refused(_))));
+    assert_eq!(piece(&friend, &truth, 0), song(1)[..PIECE]);
+}
+
+#[test]
 fn announcements_beyond_the_limit_push_out_the_oldest() {
     let friend = Member::new();
     for number in 0..205 {

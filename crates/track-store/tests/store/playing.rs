@@ -111,20 +111,35 @@ fn a_cancelled_reader_never_reads_again() {
 }
 
 #[test]
-fn a_waiting_reader_learns_that_its_track_was_removed() {
+fn a_waiting_reader_can_be_cancelled_at_any_moment() {
     let (owner, friend) = (Member::new(), Member::new());
     let announcement = owner.share(&song(1)).announcement;
     friend.begin(&owner, &announcement);
-    let mut reader = friend.store.reader(&announcement.file_id).expect("it is expected");
-    let reading = thread::spawn(move || reader.read(&mut [0; 10]));
-    let said = StoreChange::Urgent { info_hash: announcement.info_hash.clone() };
-    friend
-        .heard
-        .wait_until(|| friend.heard.all().iter().filter(|change| **change == said).count() > 1);
-    friend.store.remove(&announcement.file_id).expect("it is expected");
-    let error = reading.join().expect("no panics").expect_err("it was removed");
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<ReadError>());
-    assert!(matches!(cause, Some(ReadError::Removed)), "{error:?}");
+    for moment in 0..MOMENTS {
+        let mut reader = friend.store.reader(&announcement.file_id).expect("it is expected");
+        let cancel = reader.canceller();
+        let reading = thread::spawn(move || reader.read(&mut [0; 10]));
+        let_pass(moment);
+        cancel();
+        let error = reading.join().expect("no panics").expect_err("it was cancelled");
+        assert!(is_cancelled(&error), "{error:?}");
+    }
+}
+
+#[test]
+fn a_waiting_reader_learns_at_any_moment_that_its_track_was_removed() {
+    let (owner, friend) = (Member::new(), Member::new());
+    let announcement = owner.share(&song(1)).announcement;
+    for moment in 0..MOMENTS {
+        friend.begin(&owner, &announcement);
+        let mut reader = friend.store.reader(&announcement.file_id).expect("it is expected");
+        let reading = thread::spawn(move || reader.read(&mut [0; 10]));
+        let_pass(moment);
+        friend.store.remove(&announcement.file_id).expect("it is expected");
+        let error = reading.join().expect("no panics").expect_err("it was removed");
+        let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<ReadError>());
+        assert!(matches!(cause, Some(ReadError::Removed)), "{error:?}");
+    }
 }
 
 #[test]
@@ -188,6 +203,14 @@ fn a_reader_can_move_to_a_thread_of_its_own_and_be_shared() {
     fn is_send_and_sync<T: Send + Sync + 'static>() {}
     is_send_and_sync::<track_store::PieceReader>();
     is_send_and_sync::<track_store::TrackStore>();
+}
+
+/// Moments tried, from before a thread has begun to long after it waits.
+const MOMENTS: u32 = 40;
+
+/// Lets other threads go on, for longer with each moment.
+fn let_pass(moment: u32) {
+    (0..moment * moment).for_each(|_| thread::yield_now());
 }
 
 fn is_cancelled(error: &io::Error) -> bool {

@@ -155,14 +155,25 @@ fn a_copy_takes_the_place_of_a_shared_file_that_is_gone() {
 fn a_file_that_changes_while_it_is_read_is_refused() {
     let member = Member::new();
     let path = member.file("song.wav", &song(6));
-    let touched = path.clone();
-    let result = member.store.add_file(&path, &move |at| {
-        if at.done_bytes == PIECE as u64 {
-            let file = fs::File::options().append(true).open(&touched).expect("it is there");
-            file.set_len(at.size + 1).expect("it can grow");
-        }
+    let add_and_meanwhile = |change: &(dyn Fn(u64) + Sync)| {
+        let result = member.store.add_file(&path, &|at| {
+            if at.done_bytes == PIECE as u64 {
+                change(at.size);
+            }
+        });
+        assert!(matches!(result, Err(AddError::Changed)), "{result:?}");
+    };
+    // The same length, other bytes.
+    add_and_meanwhile(&|_| {
+        write_later(&path, &song(6).iter().map(|byte| !byte).collect::<Vec<_>>())
     });
-    assert!(matches!(result, Err(AddError::Changed)), "{result:?}");
+    fs::write(&path, song(6)).expect("it can be written");
+    let set_length = |length| {
+        let file = fs::File::options().write(true).open(&path).expect("it is there");
+        file.set_len(length).expect("it can be cut or grow");
+    };
+    add_and_meanwhile(&|size| set_length(size + 1));
+    add_and_meanwhile(&|size| set_length(size - PIECE as u64));
     assert_eq!(member.store.tracks(), []);
 }
 
