@@ -179,9 +179,14 @@ impl Stage {
         if self.rng.random_ratio(1, 300) {
             late += self.rng.random_range(50e-6..350e-6);
         }
+        // As ALSA does, the card tells what is queued in frames, and its nominal rate is
+        // taken to turn them into time.
+        let queued = PERIOD as f64 / self.rate;
+        let told = self.heard + late + queued - PERIOD as f64 * frame;
         let timing = CallbackTiming {
-            heard: self.local(self.heard + late),
-            latency: Span::from_secs_f64(PERIOD as f64 / self.rate),
+            heard: self.local(told),
+            latency: Span::from_secs_f64(queued),
+            queued: Span::from_secs_f64(queued),
             is_interrupted: std::mem::take(&mut self.interrupt_next),
         };
         let mut out = vec![0.0; PERIOD * self.channels];
