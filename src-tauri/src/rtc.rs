@@ -115,11 +115,12 @@ pub async fn rtc_selected_path(
     bridge.selected_path(connection).await.map_err(refusal)
 }
 
-/// Sends the batch in the body; headers `connection` and `channel` say where.
+/// Sends the batch in the body; headers `rtc-connection` and `rtc-channel` say
+/// where: plain `connection` is a name that pages may not set, and the webview drops it.
 #[tauri::command]
 pub async fn rtc_send(request: Request<'_>, bridge: State<'_, RtcState>) -> Result<(), Refusal> {
-    let connection = number(&request, "connection")?;
-    let channel = number(&request, "channel")?;
+    let connection = number(&request, "rtc-connection")?;
+    let channel = number(&request, "rtc-channel")?;
     let InvokeBody::Raw(batch) = request.body() else {
         return Err("the body must be raw bytes".to_owned());
     };

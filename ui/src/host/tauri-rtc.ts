@@ -19,7 +19,10 @@ export function createTauriRtc(): RtcHost {
     addCandidate: (connection, candidate) => invoke('rtc_add_candidate', { connection, candidate }),
     selectedPath: (connection) => invoke('rtc_selected_path', { connection }),
     send: (connection, channel, batch) =>
-      invoke('rtc_send', batch, { headers: { connection: String(connection), channel: String(channel) } }),
+      // A page may not set a header called `connection`: fetch drops it without a word.
+      invoke('rtc_send', batch, {
+        headers: { 'rtc-connection': String(connection), 'rtc-channel': String(channel) },
+      }),
     receive: (connection, channel) => invoke('rtc_receive', { connection, channel }),
     closeChannel: (connection, channel) => invoke('rtc_close_channel', { connection, channel }),
   }

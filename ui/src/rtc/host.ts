@@ -15,7 +15,7 @@
  * | setRemote | rtc_set_remote | connection, description | |
  * | addCandidate | rtc_add_candidate | connection, candidate | |
  * | selectedPath | rtc_selected_path | connection | path or null |
- * | send | rtc_send | raw body; headers `connection`, `channel` | |
+ * | send | rtc_send | raw body; headers `rtc-connection`, `rtc-channel` | |
  * | receive | rtc_receive | connection, channel | raw |
  * | closeChannel | rtc_close_channel | connection, channel | |
  */
