@@ -144,6 +144,12 @@ impl Deck {
         }
     }
 
+    /// The same plan is to be heard at another moment of the device.
+    pub(crate) fn shift(&mut self) {
+        self.is_replanned = true;
+        self.may_rewind = true;
+    }
+
     /// The device's timeline broke: what was playing has been cut already.
     pub(crate) fn interrupt(&mut self) {
         self.voice = None;

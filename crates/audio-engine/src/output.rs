@@ -123,7 +123,7 @@ struct Faults {
 pub(crate) fn open<T>(
     id: Option<&str>,
     clock: MonotonicClock,
-    renderer: impl FnOnce(u32, u16) -> (Renderer, T),
+    renderer: impl Fn(u32, u16) -> (Renderer, T),
 ) -> Result<(OpenOutput, T), OutputError> {
     let _quiet = Quiet::new();
     let device = find(id)?;
@@ -131,11 +131,20 @@ pub(crate) fn open<T>(
     let refused = |source| OutputError::Refused { id: id.clone(), source };
     let config = choose_config(&device, &id)?;
     let (rate, channels) = (config.sample_rate(), config.channels());
-    let (renderer, control) = renderer(rate, channels);
-    let faults = Arc::new(Faults::default());
-    let callback = Callback::new(renderer, &config, clock, Arc::clone(&faults), &device);
-    let stream = build(&device, &config, callback, &faults).map_err(refused)?;
-    stream.play().map_err(refused)?;
+    let attempt = |buffer_size| {
+        let (renderer, control) = renderer(rate, channels);
+        let faults = Arc::new(Faults::default());
+        let callback = Callback::new(renderer, &config, clock, Arc::clone(&faults), &id);
+        let stream = build(&device, &config, buffer_size, callback, &faults)?;
+        stream.play()?;
+        Ok::<_, Error>((stream, faults, control))
+    };
+    let (stream, faults, control) = match attempt(buffer_size(&config, &id)) {
+        // What a device says about its buffers is not always what it takes.
+        Err(error) if error.kind() == ErrorKind::UnsupportedConfig => attempt(BufferSize::Default),
+        outcome => outcome,
+    }
+    .map_err(refused)?;
     let info = OutputInfo { name: name_of(&device, &id), id, sample_rate: rate, channels };
     Ok((OpenOutput { stream, info, faults }, control))
 }
@@ -204,10 +213,10 @@ impl Callback {
         config: &SupportedStreamConfig,
         clock: MonotonicClock,
         faults: Arc<Faults>,
-        device: &Device,
+        id: &str,
     ) -> Self {
         let channels = usize::from(config.channels().max(1));
-        let counts_frames = id_of(device).is_some_and(|id| is_alsa(&id));
+        let counts_frames = is_alsa(id);
         let half_frame = Span::from_secs_f64(0.5 / f64::from(config.sample_rate().max(1)));
         let lateness = if counts_frames { half_frame } else { Span::ZERO };
         let scratch = vec![0.0; CHUNK_FRAMES * channels].into_boxed_slice();
@@ -241,25 +250,26 @@ impl Callback {
     }
 }
 
+/// Frames per callback to ask for.
+fn buffer_size(config: &SupportedStreamConfig, id: &str) -> BufferSize {
+    let has_priority = !is_alsa(id) || id.starts_with("alsa:hw:");
+    let frames = if has_priority { BUFFER_FRAMES } else { PATIENT_BUFFER_FRAMES };
+    BufferSize::Fixed(match *config.buffer_size() {
+        SupportedBufferSize::Range { min, max } => frames.clamp(min, max.max(min)),
+        SupportedBufferSize::Unknown => frames,
+    })
+}
+
 fn build(
     device: &Device,
     config: &SupportedStreamConfig,
-    callback: Callback,
+    buffer_size: BufferSize,
+    mut callback: Callback,
     faults: &Arc<Faults>,
 ) -> Result<cpal::Stream, Error> {
-    let has_priority = id_of(device).is_none_or(|id| !is_alsa(&id) || id.starts_with("alsa:hw:"));
-    let frames = if has_priority { BUFFER_FRAMES } else { PATIENT_BUFFER_FRAMES };
-    let buffer_size = match *config.buffer_size() {
-        SupportedBufferSize::Range { min, max } => {
-            BufferSize::Fixed(frames.clamp(min, max.max(min)))
-        }
-        SupportedBufferSize::Unknown => BufferSize::Fixed(frames),
-    };
-    let stream_config = StreamConfig { buffer_size, ..config.config() };
-    let mut callback = callback;
     let faults = Arc::clone(faults);
     device.build_output_stream_raw(
-        stream_config,
+        StreamConfig { buffer_size, ..config.config() },
         config.sample_format(),
         move |data: &mut Data, info: &OutputCallbackInfo| callback.fill(data, info),
         move |error| faults.note(&error),

@@ -199,7 +199,13 @@ impl Renderer {
                         deck.set_plan(plan);
                     }
                 }
-                RenderCommand::SpeakerDelay(delay) => self.speaker_delay = delay,
+                RenderCommand::SpeakerDelay(delay) => {
+                    let is_new = delay != self.speaker_delay;
+                    self.speaker_delay = delay;
+                    if let Some(deck) = self.deck.as_mut().filter(|_| is_new) {
+                        deck.shift();
+                    }
+                }
             }
         }
     }

@@ -208,6 +208,24 @@ fn a_speaker_that_sounds_late_is_given_the_sound_early() {
 }
 
 #[test]
+fn a_speaker_delay_set_while_playing_is_heard_at_once() {
+    for (before, after) in [(0, 80), (200, 0), (100, 101)] {
+        let (mut stage, begin) = playing(5, 48_000, Oscillator::fast_by(40.0), 12.0);
+        assert!(stage.control.set_speaker_delay(Span::from_millis(before)));
+        stage.play(4.0);
+        let set = stage.now();
+        assert!(stage.control.set_speaker_delay(Span::from_millis(after)));
+        let report = stage.play(5.5);
+        assert_eq!(report.jumps, 0);
+        let settled = set + if before.abs_diff(after) > 2 { 0.15 } else { 5.0 };
+        for (at, late) in stage.lateness(begin - after as f64 * 1e-3, settled) {
+            assert!(late.abs() < 60e-6, "{before} to {after} ms: {late:.2e} s late at {at}");
+        }
+        assert!(stage.worst_click() < 0.03, "a click of {}", stage.worst_click());
+    }
+}
+
+#[test]
 fn a_step_of_the_swarms_clock_is_bent_into_pitch_nobody_hears() {
     let (mut stage, begin) = playing(9, 48_000, Oscillator::fast_by(25.0), 24.0);
     stage.play(5.0);
