@@ -36,7 +36,11 @@ impl Profile {
 pub fn front_end() -> Result<()> {
     println!("Building the front end");
     let mut build = setup::npm(&repo::root().join("ui"));
-    shell::run(build.args(["run", "--silent", "build"]).env("TAURI_ENV_PLATFORM", repo::platform()))
+    shell::run(
+        build
+            .args(["run", "--silent", "build", "--", "--logLevel", "warn"])
+            .env("TAURI_ENV_PLATFORM", repo::platform()),
+    )
 }
 
 /// Builds the front end, the app and the relay.

@@ -71,6 +71,25 @@ pub fn converted(song: &Path, format: &str, seconds: u32) -> Result<PathBuf> {
     Ok(made)
 }
 
+/// The song so many times over, copied without encoding it again.
+///
+/// # Errors
+///
+/// When ffmpeg fails.
+pub fn repeated(song: &Path, times: u32) -> Result<PathBuf> {
+    let stem = song.file_stem().context("a song has a name")?.to_string_lossy();
+    let format = song.extension().context("a song has a format")?.to_string_lossy();
+    let made = song.with_file_name(format!("{stem}-times-{times}.{format}"));
+    if !made.exists() {
+        let part = song.with_file_name(format!("part-{}.{format}", std::process::id()));
+        let (more, from, to) =
+            ((times - 1).to_string(), song.to_string_lossy(), part.to_string_lossy());
+        ffmpeg(&["-stream_loop", &more, "-i", &from, "-c", "copy", &to])?;
+        std::fs::rename(&part, &made)?;
+    }
+    Ok(made)
+}
+
 /// What a song sounds like, decoded by a program that has nothing to do with the app.
 pub struct Reference {
     samples: Vec<f32>,

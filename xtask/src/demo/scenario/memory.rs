@@ -22,9 +22,10 @@ const APART: f64 = 20.0;
 ///
 /// When a step does not happen in time or the difference is out of bounds.
 pub fn show(arguments: &Arguments) -> Result<()> {
-    let real = song::real()?;
-    let short = playing(arguments, "short", &song::converted(&real, "mp3", 3 * 60)?)?;
-    let long = playing(arguments, "long", &song::converted(&real, "mp3", 3 * 60 * 60)?)?;
+    let minutes = song::converted(&song::real()?, "mp3", 3 * 60)?;
+    let hours = song::repeated(&minutes, 60)?;
+    let short = playing(arguments, "short", &minutes)?;
+    let long = playing(arguments, "long", &hours)?;
     let mut report = Report::new("Memory of an app that plays");
     report.fact("3 minutes", format!("{short:.1} MiB"));
     report.fact("3 hours", format!("{long:.1} MiB"));
