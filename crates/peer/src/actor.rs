@@ -223,6 +223,7 @@ impl Peer {
             EngineEvent::OutputOpened(output) => {
                 self.tell(LogLevel::Info, NoticeCode::OutputReady, output.name);
                 self.outputs = output_choices();
+                self.tell_output_latency();
             }
             EngineEvent::OutputLost { reason } => {
                 self.tell(LogLevel::Warning, NoticeCode::OutputLost, reason);
@@ -245,6 +246,16 @@ impl Peer {
             | EngineEvent::Ended { .. }
             | EngineEvent::Starved { .. }
             | EngineEvent::Jumped { .. } => self.changed(),
+        }
+    }
+
+    /// A start is announced early enough for this device's sound card to follow it.
+    pub(crate) fn tell_output_latency(&mut self) {
+        let Some(output) = self.playout.engine().status().output else { return };
+        let delay = output.latency + self.settings.current().speaker_delay();
+        let now = self.clock.now();
+        if let Some(swarm) = &mut self.swarm {
+            swarm.session.handle(now, Input::OutputLatency(delay));
         }
     }
 
