@@ -26,8 +26,7 @@ use crate::error::StoreError;
 
 pub(crate) struct Folder {
     root: PathBuf,
-    /// Unlocked when dropped.
-    _lock: File,
+    lock: File,
 }
 
 impl Folder {
@@ -51,7 +50,7 @@ impl Folder {
                 return Err(StoreError::io("lock the store's folder")(error));
             }
         }
-        let folder = Self { root, _lock: lock };
+        let folder = Self { root, lock };
         folder.sweep("scratch", &BTreeSet::new());
         Ok(folder)
     }
@@ -128,6 +127,16 @@ impl Folder {
 
     fn names(&self, part: &str) -> io::Result<Vec<PathBuf>> {
         fs::read_dir(self.root.join(part))?.map(|entry| Ok(entry?.path())).collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Closing alone is not enough: a program being started at this moment has a copy of
+        // the handle, and with it the lock, until it runs.
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "store cannot be unlocked");
+        }
     }
 }
 

@@ -137,7 +137,9 @@ fn many_threads_bring_pieces_at_once_and_one_of_them_the_last() {
     });
     let count = |kind| written.iter().filter(|written| **written == kind).count();
     assert_eq!((count(Written::Completed), count(Written::Stored)), (1, 19));
-    assert!(friend.store.track(&announcement.file_id).expect("held").complete);
+    let track = friend.store.track(&announcement.file_id).expect("held");
+    assert!(track.complete);
+    assert_eq!(track.held_bytes, announcement.size, "each piece counts once");
     assert_eq!(fs::read(friend.piece_file(&announcement.info_hash)).expect("pieces"), bytes);
 }
 
