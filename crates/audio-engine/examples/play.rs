@@ -63,7 +63,7 @@ fn main() -> Result<()> {
     let offset = uptime()? - clock.now().as_millis_f64() / 1e3;
     let now = clock.now();
     let swarm = SwarmTime::from_nanos(now.as_nanos()) + Span::from_secs_f64(offset);
-    engine.set_clock(Some(ClockEstimate::exact(now, swarm, 0.0)));
+    let estimate = ClockEstimate::exact(now, swarm, 0.0);
 
     let file_id = FileId::parse("0".repeat(64))?;
     let file = File::open(&arguments.file).context("opening the song")?;
@@ -73,7 +73,7 @@ fn main() -> Result<()> {
         None => swarm + Span::from_secs_f64(arguments.lead),
     };
     let position = MediaTime::default() + Span::from_secs_f64(arguments.from);
-    engine.set_plan(Some(PlayoutPlan { file_id, anchor, position }));
+    engine.set_timeline(Some(estimate), Some(PlayoutPlan { file_id, anchor, position }));
 
     let end = arguments.length.map(|length| Instant::now() + Duration::from_secs_f64(length));
     let mut next_line = Instant::now();

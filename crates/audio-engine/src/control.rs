@@ -142,12 +142,6 @@ impl Control {
                 self.prepare(file_id, source, extension);
             }
         }
-        if let Some(estimate) = orders.estimate {
-            self.estimate = estimate;
-            if let Some(active) = &mut self.output {
-                active.renderer.set_estimate(estimate);
-            }
-        }
         if let Some(delay) = orders.speaker_delay {
             self.config.speaker_delay = delay;
             if let Some(active) = &mut self.output {
@@ -160,14 +154,18 @@ impl Control {
             self.config.output = id;
             self.close_output();
         }
-        match orders.plan {
-            Some(plan) => {
-                let is_replanned = plan != self.plan;
-                self.plan = plan;
-                is_replanned
-            }
-            None => false,
+        let Some((estimate, plan)) = orders.timeline else { return false };
+        let is_replanned = plan != self.plan;
+        // A song that goes on under a moved plan takes the new clock together with it.
+        let goes_on = is_replanned
+            && plan.as_ref().map(|plan| &plan.file_id)
+                == self.plan.as_ref().map(|plan| &plan.file_id);
+        self.estimate = estimate;
+        self.plan = plan;
+        if let Some(active) = self.output.as_mut().filter(|_| !goes_on) {
+            active.renderer.set_estimate(estimate);
         }
+        is_replanned
     }
 
     fn prepare(
@@ -202,7 +200,7 @@ impl Control {
             && active.loaded.as_ref().is_some_and(|loaded| loaded.file_id == *file_id)
         {
             active.loaded = None;
-            active.renderer.set_plan(None);
+            active.renderer.set_timeline(None, None);
         }
     }
 
@@ -326,7 +324,7 @@ impl Control {
         }
         let Some(plan) = &self.plan else {
             if is_replanned && active.loaded.is_some() {
-                active.renderer.set_plan(None);
+                active.renderer.set_timeline(None, None);
             }
             return;
         };
@@ -334,7 +332,7 @@ impl Control {
         if let Some(loaded) = &mut active.loaded
             && loaded.file_id == plan.file_id
         {
-            if is_replanned && active.renderer.set_plan(line) {
+            if is_replanned && active.renderer.set_timeline(line, self.estimate) {
                 loaded.has_started = false;
                 loaded.has_ended = false;
             }
@@ -355,7 +353,7 @@ impl Control {
             }
             // Planned but not ready: what was on before is over all the same.
             None if is_replanned && active.loaded.is_some() => {
-                active.renderer.set_plan(None);
+                active.renderer.set_timeline(None, None);
             }
             None => {}
         }

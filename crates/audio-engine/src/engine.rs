@@ -48,8 +48,7 @@ pub(crate) struct Shared {
 #[derive(Default)]
 pub(crate) struct Orders {
     pub tracks: BTreeMap<FileId, TrackOrder>,
-    pub plan: Option<Option<PlayoutPlan>>,
-    pub estimate: Option<Option<ClockEstimate>>,
+    pub timeline: Option<(Option<ClockEstimate>, Option<PlayoutPlan>)>,
     pub speaker_delay: Option<Span>,
     pub output: Option<Option<String>>,
     pub is_stopping: bool,
@@ -111,14 +110,11 @@ impl Engine {
         });
     }
 
-    /// What the swarm's time line says: the only transport control there is. None is silence.
-    pub fn set_plan(&self, plan: Option<PlayoutPlan>) {
-        self.order(|orders| orders.plan = Some(plan));
-    }
-
-    /// The newest estimate of the swarm's clock. With none, what plays goes on by the last.
-    pub fn set_clock(&self, estimate: Option<ClockEstimate>) {
-        self.order(|orders| orders.estimate = Some(estimate));
+    /// What the swarm's time line says, and the clock it is written in: the only transport
+    /// control there is. No plan is silence; with no clock, what plays goes on by the last.
+    /// Both count from the same moment, so that a plan may change its clock unheard.
+    pub fn set_timeline(&self, clock: Option<ClockEstimate>, plan: Option<PlayoutPlan>) {
+        self.order(|orders| orders.timeline = Some((clock, plan)));
     }
 
     /// How late the speaker sounds after the system says it does. Zero or more.
@@ -180,8 +176,7 @@ impl Shared {
 impl Orders {
     fn is_empty(&self) -> bool {
         self.tracks.is_empty()
-            && self.plan.is_none()
-            && self.estimate.is_none()
+            && self.timeline.is_none()
             && self.speaker_delay.is_none()
             && self.output.is_none()
             && !self.is_stopping

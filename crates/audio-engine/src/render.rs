@@ -75,7 +75,7 @@ enum RenderCommand {
     /// Play this deck by this plan, instead of the one loaded.
     Load(Box<Deck>, Option<PlanLine>),
     /// Move the loaded deck.
-    Plan(Option<PlanLine>),
+    Timeline(Option<PlanLine>, Option<ClockEstimate>),
     SpeakerDelay(Span),
 }
 
@@ -194,7 +194,9 @@ impl Renderer {
                         }
                     }
                 }
-                RenderCommand::Plan(plan) => {
+                RenderCommand::Timeline(plan, estimate) => {
+                    // No bend: what the clock gained the plan has lost, and the other way round.
+                    self.estimate = estimate.or(self.estimate);
                     if let Some(deck) = &mut self.deck {
                         deck.set_plan(plan);
                     }
@@ -330,9 +332,14 @@ impl RendererControl {
         self.commands.push(RenderCommand::Load(deck, plan)).is_ok()
     }
 
-    /// Moves the loaded deck. False as in [`Self::load`].
-    pub(crate) fn set_plan(&mut self, plan: Option<PlanLine>) -> bool {
-        self.commands.push(RenderCommand::Plan(plan)).is_ok()
+    /// Moves the loaded deck to a plan written in the clock of `estimate`; both count from the
+    /// same callback on. False as in [`Self::load`].
+    pub(crate) fn set_timeline(
+        &mut self,
+        plan: Option<PlanLine>,
+        estimate: Option<ClockEstimate>,
+    ) -> bool {
+        self.commands.push(RenderCommand::Timeline(plan, estimate)).is_ok()
     }
 
     /// False as in [`Self::load`].

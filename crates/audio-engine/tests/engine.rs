@@ -86,12 +86,13 @@ fn without_any_device_songs_are_prepared_and_the_fault_is_told_once() {
     engine.prepare(file_id('a'), Some("mp3"), song());
     engine.prepare(file_id('b'), Some("mp3"), Box::new(Cursor::new(vec![0x55; 5_000])));
     let now = clock.now();
-    engine.set_clock(Some(ClockEstimate::identity(now)));
-    engine.set_plan(Some(PlayoutPlan {
-        file_id: file_id('a'),
+    let plan = |song| PlayoutPlan {
+        file_id: file_id(song),
         anchor: SwarmTime::from_nanos(now.as_nanos()),
         position: MediaTime::default(),
-    }));
+    };
+    let clock = Some(ClockEstimate::identity(now));
+    engine.set_timeline(clock, Some(plan('a')));
     let (mut ready, mut failed, mut unavailable) = (0, 0, 0);
     let end = Instant::now() + SOON;
     while (ready, failed) != (1, 1) || unavailable == 0 {
@@ -116,17 +117,13 @@ fn without_any_device_songs_are_prepared_and_the_fault_is_told_once() {
     assert_eq!(status.state, PlaybackState::Waiting);
     assert_eq!(status.duration, Some(Span::from_millis(1_500)));
     assert!(status.output.is_none() && status.output_fault.is_some());
-    engine.set_plan(Some(PlayoutPlan {
-        file_id: file_id('b'),
-        anchor: SwarmTime::from_nanos(now.as_nanos()),
-        position: MediaTime::default(),
-    }));
+    engine.set_timeline(clock, Some(plan('b')));
     while engine.status().state != PlaybackState::Failed {
         assert!(Instant::now() < end, "{:?}", engine.status());
         std::thread::yield_now();
     }
     engine.release(&file_id('b'));
-    engine.set_plan(None);
+    engine.set_timeline(clock, None);
     while engine.status().state != PlaybackState::Stopped {
         assert!(Instant::now() < end, "{:?}", engine.status());
         std::thread::yield_now();

@@ -57,8 +57,7 @@ impl Playout {
 
     /// Plays by this from now on.
     pub(crate) fn set_timeline(&self, clock: Option<ClockEstimate>, plan: Option<PlayoutPlan>) {
-        self.engine.set_clock(clock);
-        self.engine.set_plan(plan);
+        self.engine.set_timeline(clock, plan);
     }
 
     /// The song, if the engine was given it.

@@ -144,7 +144,15 @@ impl Stage {
 
     /// Moves the plan of the loaded song.
     pub(super) fn replan(&mut self, at: f64, position: f64) {
-        assert!(self.control.set_plan(Some(plan(at, position))));
+        assert!(self.control.set_timeline(Some(plan(at, position)), None));
+    }
+
+    /// The swarm gets a clock that says `more` seconds more; the song that began at `begin`
+    /// goes on, written in the new clock.
+    pub(super) fn change_clock(&mut self, more: f64, begin: f64) {
+        let local = self.local(self.heard);
+        let estimate = ClockEstimate::exact(local, swarm(self.heard + more), 0.0);
+        assert!(self.control.set_timeline(Some(plan(begin + more, 0.0)), Some(estimate)));
     }
 
     /// The card runs dry for `seconds`: what is heard meanwhile is silence.

@@ -121,7 +121,7 @@ fn without_the_swarms_clock_or_a_plan_there_is_silence() {
     assert!(stage.tape.iter().all(|(_, sample)| *sample == 0.0));
     stage.know_the_clock();
     assert_eq!(stage.play(0.5).state, DeckState::Playing);
-    assert!(stage.control.set_plan(None));
+    assert!(stage.control.set_timeline(None, None));
     assert_eq!(stage.play(0.2).state, DeckState::Idle);
     let tail = &stage.tape[stage.tape.len() - 4_000..];
     assert!(tail.iter().all(|(_, sample)| *sample == 0.0), "sound after the stop");
@@ -245,6 +245,22 @@ fn a_step_of_the_swarms_clock_is_bent_into_pitch_nobody_hears() {
     let fastest =
         stage.pitch.iter().skip(200).map(|(is, said)| (is - said).abs()).fold(0.0, f64::max);
     assert!(fastest < 80.0, "the pitch moved by {fastest:.0} ppm");
+}
+
+#[test]
+fn a_plan_that_changes_its_clock_goes_on_unheard() {
+    for (seed, oscillator) in oscillators().take(8) {
+        let (mut stage, begin) = playing(seed, 48_000, oscillator, 6.0);
+        stage.play(3.0);
+        // A relay took over whose clock says an hour more.
+        stage.change_clock(3_600.0, begin);
+        let report = stage.play(2.5);
+        for (at, late) in stage.lateness(begin, begin + 0.5) {
+            assert!(late.abs() < 60e-6, "{late:.2e} s late at {at:.2} s, seed {seed}");
+        }
+        assert_eq!((report.jumps, report.gaps), (0, 0), "seed {seed}");
+        assert!(stage.worst_click() < 0.02, "a click at the change, seed {seed}");
+    }
 }
 
 #[test]
