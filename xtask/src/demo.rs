@@ -9,7 +9,7 @@ mod member;
 mod process;
 mod report;
 mod scenario;
-mod song;
+pub mod song;
 mod stage;
 
 use std::path::PathBuf;

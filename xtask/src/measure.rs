@@ -14,7 +14,7 @@ mod tests;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use protocol::LocalTime;
 
@@ -22,13 +22,19 @@ use capture::Capture;
 use comparison::Comparison;
 use lag::Verdict;
 
+use crate::demo::song::Reference;
+
 /// Options of `cargo xtask measure`.
 #[derive(Args)]
 pub struct Arguments {
     /// The capture of one player
     first: PathBuf,
     /// The capture of the other; its lag behind the first is measured
-    second: PathBuf,
+    #[arg(required_unless_present = "song")]
+    second: Option<PathBuf>,
+    /// Compare with this song as another decoder gives it, on a perfect clock
+    #[arg(long, conflicts_with = "second")]
+    song: Option<PathBuf>,
     /// Print every window
     #[arg(long)]
     windows: bool,
@@ -41,8 +47,17 @@ pub struct Arguments {
 /// When a capture cannot be read or the two cannot be compared.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let first = Capture::read(&arguments.first)?;
-    let second = Capture::read(&arguments.second)?;
-    let comparison = Comparison::between(&first, &second, LocalTime::from_nanos(0), None)?;
+    let start = LocalTime::from_nanos(0);
+    let second = match (&arguments.second, &arguments.song) {
+        (Some(second), _) => Capture::read(second)?,
+        (None, Some(song)) => {
+            let reference = Reference::decode(song)?;
+            let onset = first.onset(start).context("nothing was heard")?;
+            reference.played(onset - reference.lead())
+        }
+        (None, None) => bail!("nothing to compare with"),
+    };
+    let comparison = Comparison::between(&first, &second, start, None)?;
     if arguments.windows {
         for window in &comparison.windows {
             let verdict = match window.verdict {

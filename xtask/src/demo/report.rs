@@ -23,6 +23,11 @@ impl Report {
         Self { title: title.into(), rows: Vec::new() }
     }
 
+    /// A line above the rows that follow.
+    pub fn section(&mut self, title: &str) {
+        self.row(&format!("- {title}"), String::new(), String::new(), true);
+    }
+
     /// A figure without a bound.
     pub fn fact(&mut self, label: &str, value: impl fmt::Display) {
         self.row(label, value.to_string(), String::new(), true);

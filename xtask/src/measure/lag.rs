@@ -36,6 +36,11 @@ const CLEARLY: f64 = 4.0;
 const MARGIN: f64 = 2e-4;
 /// Lags this close to the peak are the peak. (samples: 0.5 ms)
 const PEAK: usize = 24;
+/// How many windows away a clear one may be to settle an unclear one.
+const NEIGHBOURS: usize = 4;
+/// How far its lag may be from theirs: less than any beat or wave period that music repeats
+/// with loudly. (seconds)
+const NEAR_BY: f64 = 0.5e-3;
 /// Root mean square below which a window counts as silent. (-60 dBFS)
 const SILENT: f64 = 1e-3;
 
@@ -65,14 +70,41 @@ pub fn track(first: &[f32], second: &[f32]) -> Vec<Window> {
     let tracker = Tracker::new();
     let (first, second) = (emphasise(first), emphasise(second));
     let end = first.len().min(second.len()).saturating_sub(REACH);
-    let starts = (0..).map(|number| REACH + number * HOP);
-    starts
+    let starts: Vec<usize> = (0..)
+        .map(|number| REACH + number * HOP)
         .take_while(|start| start + WINDOW <= end)
-        .map(|start| Window {
+        .collect();
+    let found: Vec<Found> =
+        starts.iter().map(|start| tracker.judge(&first, &second, *start)).collect();
+    starts
+        .iter()
+        .enumerate()
+        .map(|(number, start)| Window {
             at: (start - REACH + WINDOW / 2) as f64 / RATE,
-            verdict: tracker.judge(&first, &second, start),
+            verdict: verdict(&found, number),
         })
         .collect()
+}
+
+/// A window that fits at several places counts at the likeliest of them only when the clear
+/// windows before and after it lie there too: repeated bars, heard while the lag moves.
+fn verdict(found: &[Found], number: usize) -> Verdict {
+    let clear = |found: &Found| match found {
+        Found::Clear(lag) => Some(*lag),
+        Found::Unclear(_) | Found::Nothing | Found::Silent => None,
+    };
+    match found[number] {
+        Found::Clear(lag) => Verdict::Lag(lag),
+        Found::Silent => Verdict::Silent,
+        Found::Nothing => Verdict::Refused,
+        Found::Unclear(lag) => {
+            let before = found[..number].iter().rev().take(NEIGHBOURS).find_map(clear);
+            let after = found[number + 1..].iter().take(NEIGHBOURS).find_map(clear);
+            let agrees =
+                |other: Option<f64>| other.is_some_and(|other| (other - lag).abs() < NEAR_BY);
+            if agrees(before) && agrees(after) { Verdict::Lag(lag) } else { Verdict::Refused }
+        }
+    }
 }
 
 /// Flattens the spectrum of music somewhat: high notes tell time better than basses.
@@ -108,12 +140,12 @@ impl Tracker {
         }
     }
 
-    fn judge(&self, first: &[f32], second: &[f32], start: usize) -> Verdict {
+    fn judge(&self, first: &[f32], second: &[f32], start: usize) -> Found {
         let window = &first[start..start + WINDOW];
         let here = &second[start..start + WINDOW];
         match (rms(window) < SILENT, rms(here) < SILENT) {
-            (true, true) => return Verdict::Silent,
-            (true, false) | (false, true) => return Verdict::Refused,
+            (true, true) => return Found::Silent,
+            (true, false) | (false, true) => return Found::Nothing,
             (false, false) => {}
         }
         let from = start.saturating_sub(REACH);
@@ -129,14 +161,14 @@ impl Tracker {
             .collect();
         fits.sort_by(|left, right| right.likeness.total_cmp(&left.likeness));
         let Some((best, rivals)) = fits.split_first() else {
-            return Verdict::Refused;
+            return Found::Nothing;
         };
         let limit = CLEARLY * (1.0 - best.likeness) + MARGIN;
         let clear = rivals.first().is_none_or(|rival| 1.0 - rival.likeness > limit);
-        if clear && best.likeness >= LIKENESS {
-            Verdict::Lag(best.lag / RATE)
-        } else {
-            Verdict::Refused
+        match best.lag / RATE {
+            _ if best.likeness < LIKENESS => Found::Nothing,
+            lag if clear => Found::Clear(lag),
+            lag => Found::Unclear(lag),
         }
     }
 
@@ -213,6 +245,18 @@ impl Tracker {
             |sound: &[Complex<f32>]| sound.iter().map(|v| f64::from(v.norm_sqr())).sum::<f64>();
         Fit { lag, likeness: common / (level(&first) * level(&second)).sqrt().max(1e-12) }
     }
+}
+
+/// What a window shows by itself.
+enum Found {
+    /// It fits at one place.
+    Clear(f64),
+    /// It fits nearly as well at other places; this is the best.
+    Unclear(f64),
+    /// It fits nowhere.
+    Nothing,
+    /// Neither sounds.
+    Silent,
 }
 
 /// How a window fits at one place.

@@ -35,8 +35,8 @@ pub fn show(arguments: &Arguments) -> Result<()> {
     let pressed = a.plays(&id)?;
     listen(pressed + Span::from_secs(6));
 
-    a.crashes();
     let died = clock::now();
+    a.crashes();
     let led = b.sees("itself leading", Span::from_secs(15), directs)?;
     listen(died.max(led) + Span::from_secs(6));
     let stopped = b.stops()?;
@@ -64,7 +64,7 @@ pub fn show(arguments: &Arguments) -> Result<()> {
     for (name, heard) in [("b", &heard_b), ("c", &heard_c)] {
         report_whole(&mut report, name, heard, &reference, (pressed, stopped))?;
     }
-    report.fact("", "and under the next director:");
+    report.section("and under the next director");
     report.claim("its stop silenced both", restart > again);
     report.at_most("press to sound", Some(millis_between(again, restart)), PRESS_TO_SOUND, "ms");
     report_together(&mut report, &second);

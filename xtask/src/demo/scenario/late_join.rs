@@ -58,9 +58,9 @@ pub fn show(arguments: &Arguments) -> Result<()> {
     report.at_most("heard after", Some(millis_between(asked, onset)), HEARD, "ms");
     let share_held = held_then as f64 / size as f64 * 100.0;
     report.at_most("held of the song 3 s after", Some(share_held), 99.0, "%");
-    report.fact("", "the newcomer beside a member who was there:");
+    report.section("the newcomer beside a member who was there");
     report_together(&mut report, &newcomer);
-    report.fact("", "the two who were there:");
+    report.section("the two who were there");
     report_together(&mut report, &others);
     for (name, heard) in [("a", &heard_a), ("b", &heard_b)] {
         report_whole(&mut report, name, heard, &reference, (pressed, stopped))?;

@@ -70,7 +70,7 @@ pub fn show(arguments: &Arguments) -> Result<()> {
     for (name, heard) in [("a", &heard_a), ("b", &heard_b)] {
         report_whole(&mut report, name, heard, &reference, (pressed, stopped))?;
     }
-    report.fact("", "and with the new relay:");
+    report.section("and with the new relay");
     report.claim("stop silenced both", second.from > again);
     let press = millis_between(again, second.from - reference.lead());
     report.at_most("press to sound", Some(press), PRESS_TO_SOUND, "ms");
