@@ -1,3 +1,5 @@
+//! Prepares what Tauri compiles into the app.
+
 fn main() {
     tauri_build::build();
 }

@@ -80,10 +80,7 @@ pub async fn read_piece(
 
 /// Verifies and keeps the piece in the body; headers `info-hash` and `index` say which.
 #[tauri::command]
-pub async fn write_piece(
-    request: Request<'_>,
-    peer: State<'_, PeerHandle>,
-) -> Result<(), Refusal> {
+pub async fn write_piece(request: Request<'_>, peer: State<'_, PeerHandle>) -> Result<(), Refusal> {
     let info_hash = info_hash_header(&request)?;
     let index = header(&request, "index")?
         .parse()

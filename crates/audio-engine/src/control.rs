@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use protocol::FileId;
 use protocol::host::PlaybackState;
 use protocol::time::Span;
+use protocol::{FileId, LocalTime};
 use sync_core::{ClockEstimate, PlayoutPlan};
 
 use crate::deck::{Deck, DeckState, PlanLine};
@@ -26,10 +26,10 @@ use crate::window::window;
 const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Pause before a device that could not be opened is tried again; doubled each time…
-const FIRST_RETRY: Duration = Duration::from_millis(100);
+const FIRST_RETRY: Span = Span::from_millis(100);
 
 /// …up to this. Also how often the device asked for is tried while another serves.
-const LONGEST_RETRY: Duration = Duration::from_secs(5);
+const LONGEST_RETRY: Span = Span::from_secs(5);
 
 /// Reports of decoders under way. Decoders wait when it is full; each says little.
 const DECODER_REPORTS: usize = 64;
@@ -81,8 +81,8 @@ struct Loaded {
 }
 
 struct Retry {
-    at: Option<Instant>,
-    pause: Duration,
+    at: Option<LocalTime>,
+    pause: Span,
     is_told: bool,
     fault: Option<String>,
 }
@@ -97,6 +97,7 @@ struct Totals {
 impl Control {
     pub(crate) fn new(shared: Arc<Shared>, config: EngineConfig, events: EventSink) -> Self {
         let (report_to, reports) = sync_channel(DECODER_REPORTS);
+        let now = config.clock.now();
         Self {
             shared,
             config,
@@ -105,12 +106,7 @@ impl Control {
             plan: None,
             estimate: None,
             output: None,
-            retry: Retry {
-                at: Some(Instant::now()),
-                pause: FIRST_RETRY,
-                is_told: false,
-                fault: None,
-            },
+            retry: Retry { at: Some(now), pause: FIRST_RETRY, is_told: false, fault: None },
             reports,
             report_to,
             counter: 0,
@@ -242,7 +238,7 @@ impl Control {
             self.close_output();
             self.events.put(EngineEvent::OutputLost { reason: reason.into() });
         }
-        if self.retry.at.is_none_or(|at| Instant::now() < at) {
+        if self.retry.at.is_none_or(|at| self.config.clock.now() < at) {
             return;
         }
         match self.open(self.config.output.as_deref()) {
@@ -284,7 +280,7 @@ impl Control {
         );
         self.events.put(EngineEvent::OutputOpened(info));
         self.retry = Retry {
-            at: active.is_substitute.then(|| Instant::now() + LONGEST_RETRY),
+            at: active.is_substitute.then(|| self.config.clock.now() + LONGEST_RETRY),
             pause: FIRST_RETRY,
             is_told: false,
             fault: instead_of.map(|error| error.to_string()),
@@ -293,8 +289,8 @@ impl Control {
     }
 
     fn retry_later(&mut self, error: &OutputError) {
-        self.retry.at = Some(Instant::now() + self.retry.pause);
-        self.retry.pause = (2 * self.retry.pause).min(LONGEST_RETRY);
+        self.retry.at = Some(self.config.clock.now() + self.retry.pause);
+        self.retry.pause = self.retry.pause.mul_f64(2.0).min(LONGEST_RETRY);
         self.retry.fault = Some(error.to_string());
     }
 
@@ -306,7 +302,7 @@ impl Control {
         for track in self.tracks.values_mut() {
             track.deck = None;
         }
-        self.retry.at = Some(Instant::now());
+        self.retry.at = Some(self.config.clock.now());
     }
 
     /// Sees that ready songs are decoded for the device and that the planned one is loaded.

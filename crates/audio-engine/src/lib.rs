@@ -23,7 +23,6 @@ mod interpolate;
 mod output;
 mod rate;
 mod render;
-mod sample_format;
 mod song;
 mod source;
 mod stereo;

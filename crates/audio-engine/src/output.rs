@@ -5,6 +5,8 @@
 //! device is noticed here and told by [`OpenOutput::fault`]; what to do about it is the
 //! engine's matter.
 
+mod sample_format;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
@@ -18,7 +20,7 @@ use protocol::time::Span;
 
 use crate::clock::MonotonicClock;
 use crate::render::{CHUNK_FRAMES, CallbackTiming, Renderer};
-use crate::sample_format::{FORMATS, write};
+use sample_format::{FORMATS, write};
 
 /// Frames asked for per callback where the callback gets real-time priority.
 ///

@@ -9,7 +9,7 @@ use protocol::host::{HostEvent, LinkState, LogLevel, Notice, NoticeCode, OutputC
 use protocol::ids::{FileId, UserId};
 use sync_core::session::{Input, Output};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, interval, sleep_until};
 use track_store::TrackStore;
 
 use crate::config::Startup;
@@ -28,6 +28,10 @@ const VIEW_PAUSE: Duration = Duration::from_millis(50);
 
 /// Time between two views while only positions and progress change.
 const POSITION_PAUSE: Duration = Duration::from_millis(250);
+
+/// Time between looks whether shared files are still there: soon enough to say so before
+/// somebody wants them, rare enough to let a disk sleep.
+const FILE_CHECK_PAUSE: Duration = Duration::from_secs(15);
 
 /// A running member.
 pub(crate) struct Peer {
@@ -72,6 +76,7 @@ impl Peer {
     ) {
         self.begin().await;
         let inbox = self.inbox.clone();
+        let mut file_check = interval(FILE_CHECK_PAUSE);
         let ended = loop {
             self.settle();
             let view_at = self.next_view();
@@ -92,6 +97,7 @@ impl Peer {
                 done = self.shelf.next_done() => self.disk_work_done(done),
                 Some(sighting) = sightings.recv() => self.sighted(sighting),
                 () = sleep_until(view_at) => self.publish(),
+                _ = file_check.tick() => self.shelf.check(&self.store),
             }
         };
         self.end(ended).await;
@@ -307,6 +313,7 @@ impl Peer {
                     self.file_fault(&file_id, code, error.to_string());
                 }
             },
+            Done::Checked => return,
             Done::Removed { file_id, outcome } => {
                 if let Err(error) = outcome {
                     let code = store_code(&error);

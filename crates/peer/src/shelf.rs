@@ -40,6 +40,8 @@ pub(crate) enum Done {
     Added { job: u64, name: String, outcome: Box<Result<Track, AddError>> },
     /// The store was told of a file of somebody else.
     Expected { file_id: FileId, outcome: Result<(), StoreError> },
+    /// The files of this device were looked for.
+    Checked,
     /// A file was forgotten.
     Removed { file_id: FileId, outcome: Result<(), StoreError> },
 }
@@ -83,6 +85,16 @@ impl Shelf {
         self.jobs.spawn_blocking(move || Done::Expected {
             outcome: store.expect(&file),
             file_id: file.file_id,
+        });
+    }
+
+    /// Looks whether the files of this device are still where they were; the store reports
+    /// those that are not.
+    pub(crate) fn check(&mut self, store: &TrackStore) {
+        let store = store.clone();
+        self.jobs.spawn_blocking(move || {
+            store.check_files();
+            Done::Checked
         });
     }
 

@@ -319,7 +319,7 @@ pub struct FileAnnouncement {
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct MediaInfo {
-    /// Usual file name extension of the format: `mp3`, `flac`, `ogg`, `opus`, `wav`, `aiff`, `m4a`.
+    /// Usual file name extension of the format: `mp3`, `flac`, `ogg`, `wav`, `aiff`, `m4a`.
     pub format: Option<Label>,
     /// Length.
     pub duration_ms: Option<Millis>,

@@ -26,8 +26,6 @@ pub(crate) enum Format {
     Flac,
     /// Vorbis or FLAC in Ogg.
     Ogg,
-    /// Opus in Ogg.
-    Opus,
     Wav,
     Aiff,
     /// AAC or ALAC in MP4.
@@ -41,7 +39,6 @@ impl Format {
             Self::Mp3 => "mp3",
             Self::Flac => "flac",
             Self::Ogg => "ogg",
-            Self::Opus => "opus",
             Self::Wav => "wav",
             Self::Aiff => "aiff",
             Self::M4a => "m4a",
@@ -54,7 +51,6 @@ impl Format {
             Self::Mp3 => FileType::Mpeg,
             Self::Flac => FileType::Flac,
             Self::Ogg => FileType::Vorbis,
-            Self::Opus => FileType::Opus,
             Self::Wav => FileType::Wav,
             Self::Aiff => FileType::Aiff,
             Self::M4a => FileType::Mp4,
@@ -115,9 +111,6 @@ fn ogg(head: &[u8]) -> Option<Format> {
         let length: usize = lacing.iter().map(|size| usize::from(*size)).sum();
         if body.starts_with(b"\x01vorbis") || body.starts_with(b"\x7fFLAC") {
             return Some(Format::Ogg);
-        }
-        if body.starts_with(b"OpusHead") {
-            return Some(Format::Opus);
         }
         rest = body.get(length..)?;
     }
@@ -247,7 +240,7 @@ mod tests {
             (b"FORM\0\0\0\0AIFFCOMM".to_vec(), Some(Format::Aiff)),
             (b"FORM\0\0\0\0AIFCCOMM".to_vec(), Some(Format::Aiff)),
             (ogg_page(2, b"\x01vorbis"), Some(Format::Ogg)),
-            (ogg_page(2, b"OpusHead"), Some(Format::Opus)),
+            (ogg_page(2, b"OpusHead"), None),
             ([ogg_page(2, b"\x80theora"), ogg_page(2, b"\x01vorbis")].concat(), Some(Format::Ogg)),
             ([ogg_page(2, b"\x80theora"), ogg_page(0, b"\x01vorbis")].concat(), None),
             (b"\0\0\0\x10ftypM4A \0\0\0\0".to_vec(), Some(Format::M4a)),
