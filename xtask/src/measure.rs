@@ -88,6 +88,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             println!("    at {:.3} s, {:.1} ms", gap.at, gap.length * 1e3);
         }
     }
-    println!("underruns        {}, {}", first.underruns(), second.underruns());
+    let end = LocalTime::from_nanos(i64::MAX);
+    println!("underruns        {}, {}", first.underruns(start, end), second.underruns(start, end));
     Ok(())
 }

@@ -130,6 +130,6 @@ fn report_whole(
     let comparison = Comparison::between(&played, heard, from, Some(to))?;
     report.none_of(&format!("gaps of {member}"), comparison.second_gaps.len());
     report.none_of(&format!("jumps of {member}"), comparison.steps());
-    report.none_of(&format!("underruns of {member}"), heard.underruns());
+    report.none_of(&format!("underruns of {member}"), heard.underruns(from, to));
     Ok(())
 }

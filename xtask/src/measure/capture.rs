@@ -186,9 +186,13 @@ impl Capture {
         })
     }
 
-    /// Times the player was late.
-    pub fn underruns(&self) -> usize {
-        self.runs.iter().filter(|run| run.dry).count()
+    /// Times the player was late between two instants.
+    pub fn underruns(&self, from: LocalTime, to: LocalTime) -> usize {
+        let ran_dry = |run: &&Run| {
+            let at = run.clock.time_of(run.frames as f64);
+            run.dry && from <= at && at <= to
+        };
+        self.runs.iter().filter(ran_dry).count()
     }
 
     /// When something other than silence was first heard at or after `from`.
@@ -260,9 +264,10 @@ mod tests {
         let samples = [0.0f32, 0.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5];
         let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
         let capture = Capture::parse(&index, &bytes).unwrap();
-        assert_eq!(capture.underruns(), 1);
+        let (start, end) = (LocalTime::from_nanos(0), LocalTime::from_nanos(i64::MAX));
+        assert_eq!(capture.underruns(start, end), 1);
+        assert_eq!(capture.underruns(LocalTime::from_nanos(5_000_000), end), 0);
         assert_eq!(capture.runs().map(|(samples, _)| samples.len()).collect::<Vec<_>>(), [4, 2]);
-        let start = LocalTime::from_nanos(0);
         assert_eq!(capture.onset(start), Some(LocalTime::from_nanos(2_000_000)));
         assert_eq!(capture.last_sound(), Some(LocalTime::from_nanos(1_001_000_000)));
     }

@@ -37,7 +37,8 @@ pub fn show(arguments: &Arguments) -> Result<()> {
     listen(pressed + Span::from_secs(8));
 
     let asked = c.joins(KEY, &stage.relay_url())?;
-    c.sees("all three", Span::from_secs(5), |view| members(view) == 3)?;
+    let known = c.sees("all three", Span::from_secs(5), |view| members(view) == 3)?;
+    let first = c.sees("the first piece", Span::from_secs(30), |view| held(view, &id, "c") > 0)?;
     listen(asked + Span::from_secs(3));
     let size = song.metadata()?.len();
     let held_then = held(&c.view()?, &id, "c");
@@ -56,6 +57,8 @@ pub fn show(arguments: &Arguments) -> Result<()> {
 
     let mut report = Report::new("A third member joins in the middle of a song");
     report.at_most("heard after", Some(millis_between(asked, onset)), HEARD, "ms");
+    report.fact("knows the swarm after", format!("{:.0} ms", millis_between(asked, known)));
+    report.fact("holds a piece after", format!("{:.0} ms", millis_between(asked, first)));
     let share_held = held_then as f64 / size as f64 * 100.0;
     report.at_most("held of the song 3 s after", Some(share_held), 99.0, "%");
     report.section("the newcomer beside a member who was there");
