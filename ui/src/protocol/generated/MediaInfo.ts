@@ -7,7 +7,7 @@ import type { Millis } from "./Millis";
  */
 export type MediaInfo = { 
 /**
- * Usual file name extension of the format: `mp3`, `flac`, `ogg`, `opus`, `wav`, `aiff`, `m4a`.
+ * Usual file name extension of the format: `mp3`, `flac`, `ogg`, `wav`, `aiff`, `m4a`.
  */
 format: Label | null, 
 /**
