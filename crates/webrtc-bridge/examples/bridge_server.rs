@@ -105,6 +105,7 @@ async fn send(bridge: &Bridge, bytes: &[u8], outgoing: &mpsc::Sender<Message>) -
 
 async fn answer(bridge: &Bridge, call: Call, outgoing: &mpsc::Sender<Message>) -> Message {
     let id = call.id;
+    tracing::debug!(id, command = call.command, connection = ?call.args.get("connection"), "call");
     match run(bridge, call, outgoing).await {
         Ok(Answer::Json(ok)) => Message::text(json!({ "id": id, "ok": ok }).to_string()),
         Ok(Answer::Batch(batch)) => {
@@ -131,6 +132,7 @@ async fn run(bridge: &Bridge, call: Call, outgoing: &mpsc::Sender<Message>) -> R
             let events: u32 = field(args, "events")?;
             let outgoing = outgoing.clone();
             let sink = Arc::new(move |event: ConnectionEvent| {
+                tracing::debug!(events, ?event, "event");
                 let message = json!({ "events": events, "event": event });
                 if outgoing.try_send(Message::text(message.to_string())).is_err() {
                     tracing::error!("the page does not read its events");

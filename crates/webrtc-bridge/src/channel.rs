@@ -1,7 +1,6 @@
 //! One data channel: batches out, batches in.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -27,7 +26,6 @@ pub(crate) struct Channel {
     reader: tokio::sync::Mutex<Reader>,
     /// Held while a batch is handed over, for the same reason.
     writer: tokio::sync::Mutex<()>,
-    opened: AtomicBool,
     runtime: Arc<ConnectionRuntime>,
 }
 
@@ -56,7 +54,6 @@ impl Channel {
             stack,
             reader: tokio::sync::Mutex::default(),
             writer: tokio::sync::Mutex::default(),
-            opened: AtomicBool::new(false),
             runtime,
         }
     }
@@ -107,15 +104,13 @@ impl Channel {
             };
             match next {
                 Some(DataChannelEvent::OnOpen) => {
-                    // The stack announces channels of the other side twice.
-                    if !self.opened.swap(true, Ordering::Relaxed) {
-                        self.runtime.end_coming_up();
-                        frame::push(&mut batch, FrameKind::Opened, b"");
-                    }
+                    self.runtime.relax();
+                    frame::push(&mut batch, FrameKind::Opened, b"");
                 }
                 Some(DataChannelEvent::OnMessage(message)) => {
                     if !batch.is_empty()
-                        && batch.len() + frame::HEADER + message.data.len() > MAX_BATCH
+                        && batch.len() + frame::HEADER + message.data.len()
+                            > MAX_BATCH - frame::HEADER
                     {
                         reader.held_over = Some(message);
                         break;

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use rtc::ice::mdns::MulticastDnsMode;
+use rtc::mdns::MulticastSocket;
 use webrtc::data_channel::{DataChannel, RTCDataChannelInit};
 use webrtc::peer_connection::{
     PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
@@ -22,6 +24,15 @@ use crate::error::{BridgeError, During};
 use crate::event::{ChannelId, ConnectionEvent, EventSink};
 use crate::limits::{MAX_CHANNELS, MAX_EARLY_CANDIDATES, SEND_BUFFER};
 use crate::runtime::{self, ConnectionRuntime};
+
+/// Silence after which a path counts as disconnected, as in browsers.
+const DISCONNECTED_AFTER: Duration = Duration::from_secs(5);
+
+/// Further silence after which it is given up: a walk between two access points is over by then.
+const FAILED_AFTER: Duration = Duration::from_secs(10);
+
+/// Time between checks of a path that is otherwise silent.
+const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
 pub(crate) struct Connection {
     stack: Arc<dyn PeerConnection>,
@@ -42,6 +53,12 @@ impl Connection {
             channel_ids,
             runtime: Arc::default(),
             stack: OnceLock::new(),
+        });
+        let told = Arc::downgrade(&shared);
+        shared.runtime.at_end(move || {
+            if let Some(shared) = told.upgrade() {
+                shared.emit(ConnectionEvent::Connection { state: "failed".to_owned() });
+            }
         });
         let stack = build(config, Arc::clone(&shared)).await?;
         let _ = shared.stack.set(Arc::downgrade(&stack));
@@ -84,7 +101,7 @@ impl Connection {
         description: Description,
     ) -> Result<Option<Description>, BridgeError> {
         if description.kind == DescriptionKind::Answer {
-            self.shared.runtime.begin_coming_up();
+            self.shared.runtime.hasten(runtime::CHECKS);
         }
         self.stack
             .set_local_description(description.into_stack()?)
@@ -97,7 +114,7 @@ impl Connection {
         // Held to the end, so that no candidate slips in between description and backlog.
         let mut early = self.early.lock().await;
         if description.kind == DescriptionKind::Answer {
-            self.shared.runtime.begin_coming_up();
+            self.shared.runtime.hasten(runtime::CHECKS);
         }
         self.stack
             .set_remote_description(description.into_stack()?)
@@ -165,37 +182,38 @@ impl Connection {
     }
 }
 
-/// Builds the stack; without multicast DNS where the system has no multicast route.
 async fn build(
     config: ConnectionConfig,
     shared: Arc<Shared>,
 ) -> Result<Arc<dyn PeerConnection>, BridgeError> {
-    let servers: Vec<RTCIceServer> = config.ice_servers.into_iter().map(Into::into).collect();
-    let window = runtime::receive_window();
-    let attempt = async |names: MulticastDnsMode| {
-        let settings = SettingEngineBuilder::new()
-            .with_multicast_dns_mode(names)
-            .with_sctp_max_receive_buffer_size(window)
-            .build();
-        let stack = PeerConnectionBuilder::new()
-            .with_configuration(
-                RTCConfigurationBuilder::default().with_ice_servers(servers.clone()).build(),
-            )
-            .with_setting_engine(settings)
-            .with_data_channel_send_buffer_limit(SEND_BUFFER)
-            .with_runtime(Arc::clone(&shared.runtime) as Arc<dyn Runtime>)
-            .with_handler(Arc::clone(&shared) as Arc<dyn PeerConnectionEventHandler>)
-            .with_udp_addrs(addresses::bindable())
-            .build()
-            .await?;
-        Ok(Arc::new(stack) as Arc<dyn PeerConnection>)
-    };
-    // Browsers hide their addresses behind `.local` names, which multicast DNS resolves.
-    match attempt(MulticastDnsMode::QueryOnly).await {
-        Ok(stack) => Ok(stack),
+    let settings = SettingEngineBuilder::new()
+        .with_multicast_dns_mode(names())
+        .with_sctp_max_receive_buffer_size(runtime::receive_window())
+        .with_ice_timeouts(Some(DISCONNECTED_AFTER), Some(FAILED_AFTER), Some(KEEP_ALIVE))
+        .build();
+    let servers = config.ice_servers.into_iter().map(RTCIceServer::from).collect();
+    let stack = PeerConnectionBuilder::new()
+        .with_configuration(RTCConfigurationBuilder::default().with_ice_servers(servers).build())
+        .with_setting_engine(settings)
+        .with_data_channel_send_buffer_limit(SEND_BUFFER)
+        .with_runtime(Arc::clone(&shared.runtime) as Arc<dyn Runtime>)
+        .with_handler(shared)
+        .with_udp_addrs(addresses::bindable())
+        .build()
+        .await
+        .during("open the connection")?;
+    Ok(Arc::new(stack))
+}
+
+/// Browsers hide their addresses behind `.local` names, which multicast DNS resolves. A system
+/// without a multicast route, such as one without a network, refuses the socket that takes, and the
+/// stack would refuse the connection for it.
+fn names() -> MulticastDnsMode {
+    match MulticastSocket::new().into_std() {
+        Ok(_) => MulticastDnsMode::QueryOnly,
         Err(error) => {
-            tracing::debug!(%error, "trying again without multicast dns");
-            attempt(MulticastDnsMode::Disabled).await.during("open the connection")
+            tracing::debug!(%error, "`.local` names will not be resolved");
+            MulticastDnsMode::Disabled
         }
     }
 }
@@ -286,12 +304,15 @@ impl PeerConnectionEventHandler for Shared {
     }
 
     async fn on_ice_connection_state_change(&self, state: RTCIceConnectionState) {
+        if state == RTCIceConnectionState::Connected {
+            self.runtime.hasten(runtime::HANDSHAKES);
+        }
         self.emit(ConnectionEvent::IceConnection { state: state.to_string() });
     }
 
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
         if matches!(state, RTCPeerConnectionState::Failed | RTCPeerConnectionState::Closed) {
-            self.runtime.end_coming_up();
+            self.runtime.relax();
         }
         self.emit(ConnectionEvent::Connection { state: state.to_string() });
     }

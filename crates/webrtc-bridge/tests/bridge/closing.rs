@@ -1,9 +1,11 @@
 //! However something ends, the other side and every waiting call get to know.
 
 use webrtc_bridge::frame::FrameKind;
-use webrtc_bridge::{Bridge, BridgeError, ConnectionConfig};
+use webrtc_bridge::{
+    Bridge, BridgeError, ChannelConfig, ConnectionConfig, ConnectionEvent, Description,
+};
 
-use crate::pair::{Events, connect, noise, within};
+use crate::pair::{Events, connect, frames, noise, within};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn closing_a_connection_ends_the_channel_of_the_other_side() {
@@ -49,8 +51,42 @@ async fn closing_a_connection_ends_a_waiting_receive_and_a_waiting_send() {
 
     a.bridge.close(a.connection).await.unwrap();
     let batch = receiving.await.unwrap();
-    assert_eq!(crate::pair::frames(batch), [(FrameKind::Closed, vec![])]);
+    assert_eq!(frames(batch), [(FrameKind::Closed, vec![])]);
     within("the end of sending", sending).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_is_not_who_it_says_fails_the_connection() {
+    let (a, b) = (Bridge::default(), Bridge::default());
+    let (a_sink, mut a_events) = Events::new();
+    let (b_sink, mut b_events) = Events::new();
+    let a_connection = a.open(ConnectionConfig::default(), a_sink).await.unwrap();
+    let b_connection = b.open(ConnectionConfig::default(), b_sink).await.unwrap();
+    let channel = a.create_channel(a_connection, ChannelConfig::reliable("x")).await.unwrap();
+    let offer = a.create_offer(a_connection).await.unwrap();
+    a.set_local(a_connection, offer).await.unwrap();
+    b.set_remote(b_connection, a_events.gathered().await).await.unwrap();
+    let answer = b.create_answer(b_connection).await.unwrap();
+    b.set_local(b_connection, answer).await.unwrap();
+
+    let answer = b_events.gathered().await;
+    let (before, fingerprint) = answer.sdp.split_once("a=fingerprint:sha-256 ").unwrap();
+    let forged = format!("{before}a=fingerprint:sha-256 00:00:00:00{}", &fingerprint[11..]);
+    a.set_remote(a_connection, Description { sdp: forged, ..answer }).await.unwrap();
+
+    // The refused side repeats itself for 8 s, then its stack gives up; the page must hear of it.
+    b_events
+        .wait("the failure", |event| match event {
+            ConnectionEvent::Connection { state } => (state == "failed").then_some(()),
+            ConnectionEvent::Channel { .. } => panic!("a channel opened to an impostor"),
+            _ => None,
+        })
+        .await;
+    a.close(a_connection).await.unwrap();
+    assert!(matches!(
+        a.receive(a_connection, channel).await,
+        Err(BridgeError::UnknownConnection(_))
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! From nothing to an open channel.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use webrtc_bridge::{
     Bridge, Candidate, ChannelConfig, ConnectionConfig, ConnectionEvent, Description,
@@ -23,6 +23,19 @@ async fn both_sides_know_the_path_they_use() {
     );
     assert_eq!(from_a.local.protocol, "udp");
     assert_eq!(from_a.local.kind, "host");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_opens_without_waiting_for_timers() {
+    let mut times = [Duration::ZERO; 5];
+    for time in &mut times {
+        let started = Instant::now();
+        connect(&Bridge::default(), &Bridge::default()).await;
+        *time = started.elapsed();
+    }
+    times.sort();
+    // Measured: 14 ms, and 60 on a busy machine. Left to its own timers, the stack needs 600.
+    assert!(times[2] < Duration::from_millis(300), "{times:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,12 +5,12 @@ import { socketHost } from './socket-host'
 interface Torrent {
   readonly magnetURI: string
   readonly files: readonly { arrayBuffer(): Promise<ArrayBuffer> }[]
-  on(event: 'done' | 'wire', listener: () => void): void
+  on(event: 'done' | 'trackerAnnounce' | 'wire', listener: () => void): void
 }
 
 interface Client {
-  seed(file: File, options: object, ready: (torrent: Torrent) => void): void
-  add(magnet: string, options: object, ready?: (torrent: Torrent) => void): Torrent
+  seed(file: File, options: object): Torrent
+  add(magnet: string, options: object): Torrent
   on(event: 'error', listener: (error: Error) => void): void
 }
 
@@ -46,7 +46,17 @@ async function seed({ bytes, pieceLength, tracker }: Options) {
   const file = new File([content], 'song.bin')
   const torrent = await Promise.race([
     failure,
-    new Promise<Torrent>((resolve) => client.seed(file, { announce: [tracker], pieceLength }, resolve)),
+    new Promise<Torrent>((resolve) => {
+      const torrent = client.seed(file, { announce: [tracker], pieceLength })
+      // A seed announces that it has started and that it is complete, in any order. The offers go
+      // with the former: two WebTorrents whose offers cross each close the connection the
+      // other keeps, and do not try again for minutes.
+      let answers = 0
+      torrent.on('trackerAnnounce', () => {
+        answers += 1
+        if (answers === 2) resolve(torrent)
+      })
+    }),
   ])
   return { magnet: torrent.magnetURI, hash: await sha256(content) }
 }
