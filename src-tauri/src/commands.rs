@@ -55,11 +55,18 @@ pub async fn pick_files(app: AppHandle, peer: State<'_, PeerHandle>) -> Result<(
             let _ = chosen.send(files.unwrap_or_default());
         });
     let files = choice.await.unwrap_or_default();
+    let count = files.len();
     let paths = files
         .into_iter()
         .filter_map(|file| file.into_path().ok())
         .map(|path| path.to_string_lossy().into_owned())
         .collect::<Vec<_>>();
+    // Android's picker may answer with documents that are not files of this device.
+    let pathless = count - paths.len();
+    if pathless > 0 {
+        let text = format!("{pathless} of {count} chosen are not files on this device");
+        peer.send(Intent::ReportFault { text }).await;
+    }
     if !paths.is_empty() {
         peer.send(Intent::AddFiles { paths }).await;
     }

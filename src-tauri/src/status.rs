@@ -9,7 +9,9 @@ use tokio::runtime::Handle;
 /// Prints every view from now on, and obeys intents from standard input.
 pub fn run(runtime: &Handle, peer: &PeerHandle) {
     let mut views = peer.views();
-    runtime.spawn(async move {
+    let waiter = runtime.clone();
+    // A reader that is slow blocks standard output: a thread may wait for it, a task may not.
+    std::thread::spawn(move || {
         loop {
             let line = serde_json::to_string(&**views.borrow_and_update())
                 .expect("views have text keys and finite numbers only");
@@ -17,7 +19,7 @@ pub fn run(runtime: &Handle, peer: &PeerHandle) {
             if writeln!(stdout().lock(), "{line}").is_err() {
                 return;
             }
-            if views.changed().await.is_err() {
+            if waiter.block_on(views.changed()).is_err() {
                 return;
             }
         }

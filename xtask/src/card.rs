@@ -2,7 +2,7 @@
 //!
 //! The card itself is `virtual-card/pcm_swarmcard.c`; this builds it and writes the ALSA
 //! configuration that names the cards of one run. What the players wrote is read back by
-//! [`crate::capture`].
+//! [`crate::measure::capture`].
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

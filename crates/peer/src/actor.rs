@@ -9,7 +9,7 @@ use protocol::host::{HostEvent, LinkState, LogLevel, Notice, NoticeCode, OutputC
 use protocol::ids::{FileId, UserId};
 use sync_core::session::{Input, Output};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use track_store::TrackStore;
 
 use crate::config::Startup;
@@ -21,7 +21,6 @@ use crate::playout::Playout;
 use crate::settings::SettingsFile;
 use crate::shelf::{Changes, Done, Shelf, StoreInbox, store_code, with_causes};
 use crate::swarm::{Arrival, Swarm, next_arrival};
-use crate::view::output_choices;
 
 /// Shortest time between two views: fast enough for a progress bar, slow enough for a phone.
 const VIEW_PAUSE: Duration = Duration::from_millis(50);
@@ -77,6 +76,7 @@ impl Peer {
         self.begin().await;
         let inbox = self.inbox.clone();
         let mut file_check = interval(FILE_CHECK_PAUSE);
+        file_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let ended = loop {
             self.settle();
             let view_at = self.next_view();
@@ -228,7 +228,7 @@ impl Peer {
         match event {
             EngineEvent::OutputOpened(output) => {
                 self.tell(LogLevel::Info, NoticeCode::OutputReady, output.name);
-                self.outputs = output_choices();
+                self.shelf.list_outputs();
                 self.tell_output_latency();
             }
             EngineEvent::OutputLost { reason } => {
@@ -289,6 +289,9 @@ impl Peer {
                 self.shelf.faults.insert(file_id, notice);
             }
         }
+        for notice in changes.unkept.into_values() {
+            self.tell(LogLevel::Error, notice.code, notice.detail);
+        }
         for file_id in changes.completed {
             let name = self.store.track(&file_id).map(|track| track.announcement.name.to_string());
             self.tell(LogLevel::Info, NoticeCode::FileComplete, name.unwrap_or_default());
@@ -314,6 +317,7 @@ impl Peer {
                 }
             },
             Done::Checked => return,
+            Done::Outputs(outputs) => self.outputs = outputs,
             Done::Removed { file_id, outcome } => {
                 if let Err(error) = outcome {
                     let code = store_code(&error);

@@ -34,6 +34,10 @@ pub struct Startup {
 
 /// The usual folder for this app's settings and files on this system.
 pub fn default_data_dir() -> Option<PathBuf> {
+    // Android gives an app no home folder, but this one, named after the app.
+    if cfg!(target_os = "android") {
+        return Some(PathBuf::from("/data/data/org.syncedswarm.audio/files"));
+    }
     ProjectDirs::from("org", "syncedswarm", "Synced Swarm Audio")
         .map(|dirs| dirs.data_local_dir().to_owned())
 }

@@ -7,6 +7,8 @@ use protocol::ids::{FileId, InfoHash};
 use tokio::sync::{mpsc, oneshot, watch};
 use track_store::{StoreError, TrackStore};
 
+use crate::shelf::StoreInbox;
+
 /// Intents waiting for the member. People cannot click this fast; a script that can waits.
 pub(crate) const INTENT_DEPTH: usize = 64;
 
@@ -35,6 +37,9 @@ pub enum StoreFault {
     /// The member is ending.
     #[error("the app is closing")]
     Closing,
+    /// The work ended in a defect of this program, which the log names.
+    #[error("the app failed at this; please report it")]
+    Defect,
 }
 
 /// A running member. Clones speak to the same one.
@@ -43,6 +48,7 @@ pub struct PeerHandle {
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) views: watch::Receiver<Arc<View>>,
     pub(crate) store: TrackStore,
+    pub(crate) inbox: Arc<StoreInbox>,
 }
 
 impl PeerHandle {
@@ -92,8 +98,16 @@ impl PeerHandle {
         index: u32,
         bytes: Vec<u8>,
     ) -> Result<(), StoreFault> {
-        self.with_store(move |store| Ok(store.write_piece(&info_hash, index, &bytes).map(drop)?))
-            .await
+        let inbox = self.inbox.clone();
+        self.with_store(move |store| {
+            store.write_piece(&info_hash, index, &bytes).map(drop).map_err(|error| {
+                if matches!(error, StoreError::DiskFull { .. } | StoreError::Io { .. }) {
+                    inbox.post_unkept(info_hash, &error);
+                }
+                error.into()
+            })
+        })
+        .await
     }
 
     /// The whole torrent file.
@@ -163,11 +177,15 @@ impl PeerHandle {
         work: impl FnOnce(TrackStore) -> Result<T, StoreFault> + Send + 'static,
     ) -> Result<T, StoreFault> {
         let store = self.store.clone();
-        tokio::task::spawn_blocking(move || work(store)).await.map_err(|_| StoreFault::Closing)?
+        match tokio::task::spawn_blocking(move || work(store)).await {
+            Ok(outcome) => outcome,
+            Err(ended) if ended.is_panic() => Err(StoreFault::Defect),
+            Err(_) => Err(StoreFault::Closing),
+        }
     }
 }
 
-/// States and signals, in the order in which they matter: every signal, the newest state.
+/// States and signals: every signal, and the newest state.
 #[derive(Debug)]
 pub struct Subscription {
     views: watch::Receiver<Arc<View>>,

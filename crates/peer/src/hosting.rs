@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use relay_server::{Relay, RelayError, RunningRelay};
+use protocol::limits::MAX_FILES_PER_MEMBER;
+use relay_server::{Limits, Relay, RelayError, RunningRelay};
 
 use crate::address::{DEFAULT_PORT, RelayAddress};
 
@@ -10,6 +11,7 @@ use crate::address::{DEFAULT_PORT, RelayAddress};
 pub struct Hosting {
     relay: RunningRelay,
     id: String,
+    invite_urls: Vec<String>,
 }
 
 impl Hosting {
@@ -19,15 +21,21 @@ impl Hosting {
     ///
     /// [`RelayError`] when the system gives no port at all.
     pub async fn start() -> Result<Self, RelayError> {
-        let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
-        let relay = match Relay::builder().listen(everywhere(DEFAULT_PORT)).spawn().await {
-            Ok(relay) => relay,
-            Err(_) => Relay::builder().listen(everywhere(0)).spawn().await?,
+        // Among friends each member's own setting decides how much it shares.
+        let limits = Limits { files_per_member: MAX_FILES_PER_MEMBER, ..Limits::default() };
+        let on = |port| {
+            let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+            Relay::builder().listen(everywhere).limits(limits.clone()).spawn()
         };
+        let relay = match on(DEFAULT_PORT).await {
+            Ok(relay) => relay,
+            Err(_) => on(0).await?,
+        };
+        let invite_urls = invite_urls(relay.local_addr().port());
         let mut random = [0_u8; 8];
         // The id only tells parties apart on one network; a fixed one still works.
         let _ = getrandom::fill(&mut random);
-        Ok(Self { relay, id: protocol::ids::hex(&random) })
+        Ok(Self { relay, id: protocol::ids::hex(&random), invite_urls })
     }
 
     /// Names this relay on the local network.
@@ -46,21 +54,26 @@ impl Hosting {
             .expect("a loopback address with a port is an address")
     }
 
-    /// Addresses under which others reach it, IPv4 first.
-    pub fn invite_urls(&self) -> Vec<String> {
-        let mut addresses: Vec<IpAddr> = if_addrs::get_if_addrs()
-            .unwrap_or_default()
-            .into_iter()
-            .filter(|interface| !interface.is_loopback())
-            .map(|interface| interface.ip())
-            .filter(IpAddr::is_ipv4)
-            .collect();
-        addresses.sort();
-        addresses.into_iter().map(|address| format!("ws://{address}:{}/ws", self.port())).collect()
+    /// Addresses under which others reached it when it started.
+    pub fn invite_urls(&self) -> &[String] {
+        &self.invite_urls
     }
 
     /// Ends the relay, telling its members.
     pub async fn stop(self) {
         self.relay.shutdown().await;
     }
+}
+
+/// This device's IPv4 addresses, which people can read out to each other.
+fn invite_urls(port: u16) -> Vec<String> {
+    let mut addresses: Vec<IpAddr> = if_addrs::get_if_addrs()
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|interface| !interface.is_loopback())
+        .map(|interface| interface.ip())
+        .filter(IpAddr::is_ipv4)
+        .collect();
+    addresses.sort();
+    addresses.into_iter().map(|address| format!("ws://{address}:{port}/ws")).collect()
 }

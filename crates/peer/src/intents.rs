@@ -194,7 +194,11 @@ impl Peer {
         let hash = swarm.hash.clone();
         self.swarm = Some(swarm);
         let unshared = std::mem::take(&mut self.shelf.unshared);
-        self.remember(|settings| unshared.iter().for_each(|file| settings.share(&hash, file)));
+        self.remember(|settings| {
+            let shared = settings.shared_in(&hash).len();
+            let free = settings.files_per_member.saturating_sub(shared);
+            unshared.iter().take(free).for_each(|file| settings.share(&hash, file));
+        });
         match at {
             MeetingPoint::Here => self.host().await,
             MeetingPoint::Anywhere => self.meet_nearby(),

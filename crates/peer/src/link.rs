@@ -36,6 +36,9 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(6);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// How long a connection must hold for the pauses to begin anew.
+const PROOF_OF_HEALTH: Duration = Duration::from_secs(3);
+
 /// Messages waiting to be written. The session sends a handful a second; a queue this full
 /// means a dead connection, and what does not fit is dropped: the next `joined` repairs it.
 const OUTGOING_DEPTH: usize = 256;
@@ -140,13 +143,18 @@ impl Worker {
                 Err(reason) => (reason, false),
                 Ok(socket) => {
                     info!("connected to the relay");
-                    pause = FIRST_PAUSE;
+                    let since = Instant::now();
                     // What was queued for a connection that is gone means nothing to this one.
                     while self.outbox.try_recv().is_ok() {}
                     if self.events.send(LinkEvent::Up).await.is_err() {
                         return;
                     }
-                    match self.carry(socket).await {
+                    let ended = self.carry(socket).await;
+                    // A relay that takes connections only to close them is not hurried.
+                    if since.elapsed() >= PROOF_OF_HEALTH {
+                        pause = FIRST_PAUSE;
+                    }
+                    match ended {
                         Ended::Closed => return,
                         Ended::Broken(reason) => (reason, true),
                     }

@@ -8,10 +8,11 @@ use protocol::ids::FileId;
 use protocol::time::Span;
 use sync_core::{ClockEstimate, PlayoutPlan};
 use tokio::sync::mpsc;
+use tracing::debug;
 use track_store::{PieceReader, TrackStore};
 
 /// Engine events on their way to the member. They are rare, a few per song; when the
-/// member is this far behind, the engine waits, and its sound does not.
+/// member is this far behind, they wait in the engine's own queue.
 const EVENT_DEPTH: usize = 64;
 
 /// The engine and the songs it was given.
@@ -26,8 +27,6 @@ pub(crate) struct Playout {
 pub(crate) struct Song {
     /// Its length, once decoded far enough to know.
     pub(crate) duration: Option<Span>,
-    /// True when it cannot be played.
-    pub(crate) failed: bool,
 }
 
 impl Playout {
@@ -78,7 +77,13 @@ impl Playout {
                 continue;
             }
             let Some(track) = store.track(file_id) else { continue };
-            let Ok(reader) = store.reader(file_id) else { continue };
+            let reader = match store.reader(file_id) {
+                Ok(reader) => reader,
+                Err(reason) => {
+                    debug!(%file_id, %reason, "not readable yet");
+                    continue;
+                }
+            };
             let format = track.announcement.media.format.as_ref().map(|format| format.as_str());
             self.engine.prepare(file_id.clone(), format, Box::new(Source(reader)));
             self.songs.insert(file_id.clone(), Song::default());
@@ -95,18 +100,10 @@ impl Playout {
     /// The next thing the engine tells; waits for ever when it has ended.
     pub(crate) async fn next_event(&mut self) -> EngineEvent {
         let Some(event) = self.events.recv().await else { return std::future::pending().await };
-        match &event {
-            EngineEvent::TrackReady { file_id, duration, .. } => {
-                if let Some(song) = self.songs.get_mut(file_id) {
-                    song.duration = *duration;
-                }
-            }
-            EngineEvent::TrackFailed { file_id, .. } => {
-                if let Some(song) = self.songs.get_mut(file_id) {
-                    song.failed = true;
-                }
-            }
-            _ => {}
+        if let EngineEvent::TrackReady { file_id, duration, .. } = &event
+            && let Some(song) = self.songs.get_mut(file_id)
+        {
+            song.duration = *duration;
         }
         event
     }

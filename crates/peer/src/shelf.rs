@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use protocol::host::{AddingView, Notice, NoticeCode, TransferRates};
+use protocol::host::{AddingView, Notice, NoticeCode, OutputChoice, TransferRates};
 use protocol::ids::{FileId, InfoHash};
 use protocol::message::FileAnnouncement;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use track_store::{AddError, Fault, StoreChange, StoreError, Track, TrackStore};
+
+use crate::view::output_choices;
 
 /// What the member knows of its files beyond what the store keeps.
 #[derive(Default)]
@@ -26,6 +28,8 @@ pub(crate) struct Shelf {
     pub(crate) rates: BTreeMap<InfoHash, TransferRates>,
     /// Files the store was told to expect, so that it is told once.
     expected: BTreeSet<FileId>,
+    /// A look for vanished files is under way; on a hung network disk it takes its time.
+    is_checking: bool,
 }
 
 struct Adding {
@@ -42,6 +46,8 @@ pub(crate) enum Done {
     Expected { file_id: FileId, outcome: Result<(), StoreError> },
     /// The files of this device were looked for.
     Checked,
+    /// The sound devices were listed.
+    Outputs(Vec<OutputChoice>),
     /// A file was forgotten.
     Removed { file_id: FileId, outcome: Result<(), StoreError> },
 }
@@ -91,11 +97,19 @@ impl Shelf {
     /// Looks whether the files of this device are still where they were; the store reports
     /// those that are not.
     pub(crate) fn check(&mut self, store: &TrackStore) {
+        if std::mem::replace(&mut self.is_checking, true) {
+            return;
+        }
         let store = store.clone();
         self.jobs.spawn_blocking(move || {
             store.check_files();
             Done::Checked
         });
+    }
+
+    /// Lists the sound devices, which some systems take their time for.
+    pub(crate) fn list_outputs(&mut self) {
+        self.jobs.spawn_blocking(|| Done::Outputs(output_choices()));
     }
 
     /// Forgets a file.
@@ -117,8 +131,14 @@ impl Shelf {
         loop {
             match self.jobs.join_next().await {
                 Some(Ok(done)) => {
-                    if let Done::Added { job, .. } = &done {
-                        self.adding.remove(job);
+                    match &done {
+                        Done::Added { job, .. } => drop(self.adding.remove(job)),
+                        Done::Checked => self.is_checking = false,
+                        // Refused for now: a later look through the list tries again.
+                        Done::Expected { file_id, outcome: Err(_) } => {
+                            self.expected.remove(file_id);
+                        }
+                        Done::Expected { .. } | Done::Removed { .. } | Done::Outputs(_) => {}
                     }
                     return done;
                 }
@@ -201,7 +221,8 @@ impl Changes {
                 }
                 self.held.insert(file_id);
             }
-            StoreChange::Urgent { .. } => self.urgent = true,
+            // The next view asks the store which pieces are urgent.
+            StoreChange::Urgent { .. } => {}
             StoreChange::Gone { file_id, reason } => {
                 let notice = Notice { code: NoticeCode::FileGone, detail: reason.to_string() };
                 self.held.insert(file_id.clone());
@@ -228,15 +249,15 @@ pub(crate) struct StoreInbox {
     arrived: Notify,
 }
 
-/// What changed since the inbox was last emptied.
+/// What changed since the inbox was last emptied. Any change shows in the next view.
 #[derive(Default)]
 pub(crate) struct Changes {
     /// Files of which more or less is held now.
     pub(crate) held: BTreeSet<FileId>,
     /// Files that were completed.
     pub(crate) completed: BTreeSet<FileId>,
-    /// True when other pieces are urgent now.
-    pub(crate) urgent: bool,
+    /// Torrents of which a piece could not be kept, with the newest reason.
+    pub(crate) unkept: BTreeMap<InfoHash, Notice>,
     /// Files with a fault, newest fault only.
     pub(crate) faults: BTreeMap<FileId, Notice>,
 }
@@ -245,6 +266,13 @@ impl StoreInbox {
     /// Takes a report; never waits longer than another report takes.
     pub(crate) fn post(&self, change: StoreChange) {
         self.lock().merge(change);
+        self.arrived.notify_one();
+    }
+
+    /// Takes note that a piece could not be kept.
+    pub(crate) fn post_unkept(&self, info_hash: InfoHash, error: &StoreError) {
+        let notice = Notice { code: store_code(error), detail: with_causes(error) };
+        self.lock().unkept.insert(info_hash, notice);
         self.arrived.notify_one();
     }
 

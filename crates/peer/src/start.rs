@@ -15,7 +15,7 @@ use crate::notices::Notices;
 use crate::playout::Playout;
 use crate::settings::{Found, SettingsError, SettingsFile};
 use crate::shelf::{Shelf, StoreInbox};
-use crate::view::{blank_view, output_choices};
+use crate::view::blank_view;
 
 /// Sightings waiting for the member; mDNS repeats what is missed.
 const SIGHTING_DEPTH: usize = 64;
@@ -80,25 +80,27 @@ impl Peer {
         let user_id = config.user_id.unwrap_or_else(|| settings.current().user_id.clone());
         let (view_sender, views) =
             watch::channel(Arc::new(blank_view(&user_id, settings.current())));
+        let mut shelf = Shelf::default();
+        shelf.list_outputs();
         let peer = actor::Peer {
             clock,
             user_id,
             settings,
             store: store.clone(),
-            shelf: Shelf::default(),
+            shelf,
             playout,
             nearby: Nearby::start(sighting_sender),
             notices,
             swarm: None,
             output,
-            outputs: output_choices(),
+            outputs: Vec::new(),
             startup: config.startup,
-            inbox,
+            inbox: inbox.clone(),
             signals: None,
             views: view_sender,
             view_due: ViewDue::new(),
         };
         tokio::spawn(peer.run(requests, sightings));
-        Ok(PeerHandle { requests: request_sender, views, store })
+        Ok(PeerHandle { requests: request_sender, views, store, inbox })
     }
 }

@@ -49,7 +49,9 @@ impl Peer {
             key: swarm.key.reveal().to_owned(),
             relay: swarm.address().map(ToString::to_string),
             hosting: swarm.hosting().is_some(),
-            invite_urls: swarm.hosting().map_or_else(Vec::new, |hosting| hosting.invite_urls()),
+            invite_urls: swarm
+                .hosting()
+                .map_or_else(Vec::new, |hosting| hosting.invite_urls().to_vec()),
             link: swarm.link_state(),
             members: session
                 .members()
