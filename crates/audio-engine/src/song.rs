@@ -8,7 +8,7 @@ use std::io;
 use std::sync::LazyLock;
 
 use symphonia::core::codecs::CodecParameters;
-use symphonia::core::codecs::audio::well_known::CODEC_ID_MP3;
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_ALAC, CODEC_ID_MP3};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::common::Limit;
 use symphonia::core::errors::{Error, SeekErrorKind};
@@ -102,7 +102,20 @@ pub(crate) struct Song {
     left: Vec<f32>,
     right: Vec<f32>,
     damaged: u32,
+    /// Frames in a packet, the largest seen.
+    unit: i64,
     reached_end: bool,
+}
+
+/// A packet that was decoded.
+#[derive(Clone, Copy)]
+struct Decoded {
+    /// Where its stamp says it lies. (frames of the track)
+    stamped: i64,
+    /// Frames it holds.
+    count: i64,
+    /// Whether packets before it could not be decoded.
+    after_damage: bool,
 }
 
 /// A demuxer and the decoder of its first audio track.
@@ -114,6 +127,10 @@ struct Reader {
     fold: Fold,
     /// True when the file tells its length, rather than the demuxer guessing it.
     tells_length: bool,
+    /// True for codecs of which every packet but the last holds as many frames, in a file
+    /// whose stamps may say otherwise: an MP4 file made from an Ogg file carries that file's
+    /// uneven stamps, up to half a packet off.
+    is_even: bool,
 }
 
 impl Song {
@@ -140,6 +157,7 @@ impl Song {
             left: Vec::new(),
             right: Vec::new(),
             damaged: 0,
+            unit: 1,
             reached_end: false,
         })
     }
@@ -154,22 +172,14 @@ impl Song {
     /// missing between two of them.
     pub(crate) fn next_chunk(&mut self) -> Result<Option<Chunk<'_>>, SongError> {
         while !self.reached_end {
-            let Some((first, count)) = self.decode_packet()? else { continue };
-            let first = match self.expected {
-                // Stamps of a coarse clock: the frames follow each other all the same.
-                Some(expected)
-                    if (first - expected).abs() <= self.reader.tick_frames(&self.info) =>
-                {
-                    expected
-                }
-                _ => first,
-            };
+            let Some(packet) = self.decode_packet()? else { continue };
+            let Some(first) = self.place(packet) else { continue };
+            let after = first.saturating_add(packet.count);
             let end = self.info.frames.map_or(i64::MAX, |frames| frames as i64);
-            let from =
-                self.begin.max(self.expected.unwrap_or(i64::MIN)).clamp(first, first + count);
-            let to = (first + count).min(end).max(from);
-            self.expected = Some(first + count);
-            if first + count >= end {
+            let from = self.begin.max(self.expected.unwrap_or(i64::MIN)).clamp(first, after);
+            let to = after.min(end).max(from);
+            self.expected = Some(after);
+            if after >= end {
                 self.reached_end = true;
             }
             if from < to {
@@ -207,6 +217,32 @@ impl Song {
         Ok(())
     }
 
+    /// Where a packet's first frame lies in the song; none for one that only leads up to the
+    /// frames sought and does not say it exactly.
+    fn place(&self, packet: Decoded) -> Option<i64> {
+        let stamped = packet.stamped.saturating_sub(self.lead_in());
+        // Frames follow each other although the stamps of a coarse clock, or uneven ones, say
+        // otherwise. After damage half a packet is the most that is not a missing one.
+        let stray = match (self.reader.is_even, packet.after_damage) {
+            (false, _) => self.reader.tick_frames(&self.info),
+            (true, false) => self.unit,
+            (true, true) => self.unit / 2,
+        };
+        if let Some(expected) = self.expected
+            && stamped.saturating_sub(expected).saturating_abs() <= stray
+        {
+            return Some(expected);
+        }
+        if !self.reader.is_even {
+            return Some(stamped);
+        }
+        let even = round_div(packet.stamped.into(), self.unit.into()).saturating_mul(self.unit);
+        let even = even.saturating_sub(self.lead_in());
+        let ends = even.saturating_add(packet.count);
+        let leads_up = self.expected.is_none() && ends <= self.begin;
+        (even == stamped || !leads_up).then_some(even)
+    }
+
     fn edit_applies(&self) -> bool {
         self.reader.format.format_info().format == FORMAT_ID_ISOMP4
     }
@@ -216,9 +252,8 @@ impl Song {
         self.edit.map_or(0, |edit| frames_of(edit.lead_in, edit.timescale, self.info.sample_rate))
     }
 
-    /// Decodes one packet into `left` and `right`: the first frame's place in the song, and
-    /// how many there are.
-    fn decode_packet(&mut self) -> Result<Option<(i64, i64)>, SongError> {
+    /// Decodes one packet into `left` and `right`.
+    fn decode_packet(&mut self) -> Result<Option<Decoded>, SongError> {
         let packet = match self.reader.format.next_packet() {
             Ok(Some(packet)) => packet,
             // A new stream behind the first is another song.
@@ -244,22 +279,18 @@ impl Song {
         }
         decoded.copy_to_vecs_planar(&mut self.planes);
         self.reader.fold.apply(&self.planes, &mut self.left, &mut self.right);
-        self.damaged = 0;
+        let after_damage = std::mem::take(&mut self.damaged) > 0;
 
         let trimmed = if self.reader.tells_length { packet.trim_start.get() } else { 0 };
         let ticks = packet.pts.get().saturating_add_unsigned(trimmed);
-        let first = self.reader.frames_at(ticks, self.info.sample_rate) - self.lead_in();
-        // The last packet of an MP4 track says how many of its frames count.
-        let told = self.reader.frames_at(packet.dur.get() as i64, self.info.sample_rate);
-        let mut count = self.left.len() as i64;
-        if self.edit_applies() && told > 0 {
-            count = count.min(told);
-        }
-        Ok(Some((first, count)))
+        let stamped = self.reader.frames_at(ticks, self.info.sample_rate);
+        let count = self.left.len() as i64;
+        self.unit = self.unit.max(count);
+        Ok(Some(Decoded { stamped, count, after_damage }))
     }
 
     /// A packet that cannot be read or decoded leaves a hole; too many in a row end the song.
-    fn pass_over(&mut self, error: Error) -> Result<Option<(i64, i64)>, SongError> {
+    fn pass_over(&mut self, error: Error) -> Result<Option<Decoded>, SongError> {
         match error {
             Error::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 self.reached_end = true;
@@ -307,8 +338,10 @@ impl Reader {
             .time_base
             .or_else(|| TimeBase::try_from_recip(rate))
             .ok_or_else(|| SongError::Damaged { what: "no time base".into() })?;
+        let is_even = format.format_info().format == FORMAT_ID_ISOMP4
+            && matches!(params.codec, CODEC_ID_AAC | CODEC_ID_ALAC | CODEC_ID_MP3);
         let fold = Fold::of(&channels);
-        Ok((Self { format, decoder, track: track.id, ticks, fold, tells_length }, track))
+        Ok((Self { format, decoder, track: track.id, ticks, fold, tells_length, is_even }, track))
     }
 
     fn info(&self, track: &Track, edit: Option<Edit>) -> Result<SongInfo, SongError> {
