@@ -37,6 +37,10 @@ export interface Swarm {
 
 /** Time between looks at deadlines and rates. (milliseconds) */
 const TICK = 1_000
+/** Time until WebTorrent is loaded again after that failed. (milliseconds) */
+const RELOAD = 10_000
+/** Nothing moves. */
+const IDLE: TransferRates = { peers: 0, down: 0, up: 0 }
 /** Signals waiting to be sent; beyond this the core is not answering and more would not help. */
 const MAX_OUTBOX = 256
 /** Signals that arrive while WebTorrent is still being loaded; the oldest are dropped. */
@@ -69,6 +73,7 @@ export function openSwarm(host: Host): Swarm {
       loading = true
       load(view).catch((cause: unknown) => {
         inbox = []
+        setTimeout(() => (loading = false), RELOAD)
         reportFault(host, `transfers cannot start: ${asError(cause).message}`)
       })
     },
@@ -177,7 +182,7 @@ function run(host: Host, engine: Engine, me: UserId): Running {
       settle()
     })
     peer.on('connect', () => {
-      links.handleConnected(connection)
+      links.handleConnected(connection, now())
       const torrent = torrents.get(infoHash)
       if (torrent) torrent.attach(peer)
       else peer.destroy()
@@ -206,12 +211,12 @@ function run(host: Host, engine: Engine, me: UserId): Running {
   }
 
   function report(): void {
-    for (const infoHash of reported.keys()) if (!torrents.has(infoHash)) reported.delete(infoHash)
-    for (const [infoHash, torrent] of torrents) {
-      const rates = torrent.rates()
-      const last = reported.get(infoHash) ?? { peers: 0, down: 0, up: 0 }
+    for (const infoHash of new Set([...reported.keys(), ...torrents.keys()])) {
+      const rates = torrents.get(infoHash)?.rates() ?? IDLE
+      const last = reported.get(infoHash) ?? IDLE
+      if (torrents.has(infoHash)) reported.set(infoHash, rates)
+      else reported.delete(infoHash)
       if (last.peers === rates.peers && last.down === rates.down && last.up === rates.up) continue
-      reported.set(infoHash, rates)
       void host.sendIntent({ type: 'reportTransfer', infoHash, rates }).catch(() => {})
     }
   }

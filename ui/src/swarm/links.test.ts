@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { ANSWER_TIMEOUT, createLinks, EARLY_CALL_KEPT, LINGER, MAX_ANSWERED, MAX_CALLS } from './links'
+import { ANSWER_TIMEOUT, createLinks, EARLY_CALL_KEPT, LINGER, MAX_ANSWERED, MAX_CALLS, SOUND_AFTER } from './links'
 import type { LinkCommand, Links } from './links'
 import type { LinkSignal, SessionSignal } from './signal'
 
@@ -175,7 +175,7 @@ describe('answering', () => {
   test('a member that calls anew has given up its old connection', () => {
     links.handleWanted([{ infoHash: SONG, connectTo: [] }], 0)
     links.handleRemote('ada', step('c0', OFFER), 1)
-    links.handleConnected('c0')
+    links.handleConnected('c0', 1)
     links.drain()
     links.handleRemote('ada', step('c1', OFFER), 2)
     expect(links.drain()).toEqual([
@@ -264,6 +264,28 @@ describe('letting go', () => {
     expect(links.drain()).toEqual([])
   })
 
+  test('a connection that held is called again at once when it ends', () => {
+    connect('ada')
+    links.handleClosed('1', SOUND_AFTER)
+    links.handleTimeout(SOUND_AFTER + 1_000, idle)
+    expect(opened(links.drain())).toEqual(['2'])
+  })
+
+  test('one that breaks as soon as it stands is called again less and less often', () => {
+    connect('ada')
+    let now = 0
+    const waits: number[] = []
+    for (let round = 1; round <= 4; round += 1) {
+      const connection = String(round)
+      links.handleConnected(connection, now)
+      links.handleClosed(connection, now)
+      const closed = now
+      while (opened(links.drain()).length === 0) links.handleTimeout((now += 100), idle)
+      waits.push(now - closed)
+    }
+    expect(waits).toEqual([500, 1_000, 2_000, 4_000])
+  })
+
   test('a torrent that is carried no longer takes its connections with it', () => {
     connect('ada')
     links.handleWanted([{ infoHash: OTHER, connectTo: [] }], 0)
@@ -294,7 +316,7 @@ function names(): () => string {
 function connect(member: string): void {
   links.handleWanted([{ infoHash: SONG, connectTo: [member] }], 0)
   links.handleRemote(member, step('1', ANSWER), 0)
-  links.handleConnected('1')
+  links.handleConnected('1', 0)
   links.drain()
 }
 

@@ -36,7 +36,7 @@ export interface Links {
   /** An open attempt wants to tell its other side something. */
   handleLocal(connection: string, signal: SessionSignal): void
   /** An attempt became a connection. */
-  handleConnected(connection: string): void
+  handleConnected(connection: string, now: number): void
   /** An attempt failed or a connection ended. */
   handleClosed(connection: string, now: number): void
   /** Time has passed. `isBusy` tells whether bytes are still wanted over a connection. */
@@ -69,6 +69,8 @@ export const MAX_ANSWERED = 32
 const MAX_EARLY = 32
 /** Candidates kept with such a call; a device has fewer addresses. */
 const MAX_EARLY_MORE = 32
+/** A connection that held this long was sound: calling again begins with the shortest wait. (milliseconds) */
+export const SOUND_AFTER = 10_000
 const RETRY = { first: 1_000, longest: 30_000 }
 
 interface Link {
@@ -76,7 +78,8 @@ interface Link {
   readonly infoHash: InfoHash
   readonly member: UserId
   readonly role: Role
-  connected: boolean
+  /** Since when it has been a connection. */
+  connectedSince: number | null
   /** When an attempt is given up. */
   deadline: number
   /** Since when a connection has not been wanted. */
@@ -116,8 +119,8 @@ export function createLinks({ me, nameConnection, chance }: LinksOptions): Links
     return found
   }
 
-  function open(link: Omit<Link, 'connected' | 'idleSince'>): void {
-    links.set(link.connection, { ...link, connected: false, idleSince: null })
+  function open(link: Omit<Link, 'connectedSince' | 'idleSince'>): void {
+    links.set(link.connection, { ...link, connectedSince: null, idleSince: null })
     commands.push({ do: 'open', connection: link.connection, infoHash: link.infoHash, role: link.role })
   }
 
@@ -152,7 +155,8 @@ export function createLinks({ me, nameConnection, chance }: LinksOptions): Links
   function noteFailure(link: Link, now: number): void {
     if (!isWanted(link.infoHash, link.member)) return
     const key = pair(link.infoHash, link.member)
-    const failures = link.connected ? 1 : (retries.get(key)?.failures ?? 0) + 1
+    const wasSound = link.connectedSince !== null && now - link.connectedSince >= SOUND_AFTER
+    const failures = wasSound ? 1 : (retries.get(key)?.failures ?? 0) + 1
     retries.set(key, { failures, notBefore: now + waitAfter(failures, RETRY, chance()) })
   }
 
@@ -160,7 +164,7 @@ export function createLinks({ me, nameConnection, chance }: LinksOptions): Links
     const { infoHash, connection } = call
     const present = linkTo(infoHash, from)
     if (present) {
-      const calledEachOther = present.role === 'caller' && !present.connected
+      const calledEachOther = present.role === 'caller' && present.connectedSince === null
       if (calledEachOther && me < from) return
       // The other side calls anew, so it has given up what there was.
       drop(present)
@@ -221,11 +225,9 @@ export function createLinks({ me, nameConnection, chance }: LinksOptions): Links
       commands.push({ do: 'send', to: link.member, data })
     },
 
-    handleConnected(connection) {
+    handleConnected(connection, now) {
       const link = links.get(connection)
-      if (!link) return
-      link.connected = true
-      retries.delete(pair(link.infoHash, link.member))
+      if (link) link.connectedSince = now
     },
 
     handleClosed(connection, now) {
@@ -238,7 +240,7 @@ export function createLinks({ me, nameConnection, chance }: LinksOptions): Links
     handleTimeout(now, isBusy) {
       early = early.filter((kept) => now <= kept.until)
       for (const link of links.values()) {
-        if (!link.connected) {
+        if (link.connectedSince === null) {
           if (now < link.deadline) continue
           drop(link)
           noteFailure(link, now)
