@@ -42,7 +42,7 @@ pub struct Arguments {
     /// Play a real song as MP3, FLAC and M4A, one after the other
     #[arg(long)]
     formats: bool,
-    /// Play a real song in one format: mp3, flac, m4a, ogg, wav or aiff
+    /// Play a real song in one format: mp3, flac, m4a (AAC), alac, ogg, wav or aiff
     #[arg(long)]
     format: Option<String>,
     /// Open the windows on this display instead of virtual ones; then no pictures are taken
@@ -118,13 +118,14 @@ fn together(arguments: &Arguments) -> Result<()> {
         None if arguments.formats => vec!["mp3", "flac", "m4a"],
         None => {
             let song = arguments.song.clone().unwrap_or_else(song::shipped);
-            return scenario::together::show(arguments, &song);
+            let format = song.extension().unwrap_or_default().to_string_lossy();
+            return scenario::together::show(arguments, &format, &song);
         }
     };
     let song = arguments.song.clone().map_or_else(song::real, Ok)?;
     for format in formats {
         let song = song::converted(&song, format, arguments.seconds + 5)?;
-        scenario::together::show(arguments, &song)?;
+        scenario::together::show(arguments, format, &song)?;
     }
     Ok(())
 }

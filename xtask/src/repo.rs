@@ -10,9 +10,12 @@ pub fn root() -> PathBuf {
         .to_path_buf()
 }
 
-/// Where cargo builds.
+/// Where cargo builds. Variables and configuration files may move it; this program lies
+/// there, below a folder that cargo marks as a cache.
 pub fn target_dir() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    let program = std::env::current_exe().unwrap_or_default();
+    let marked = program.ancestors().find(|dir| dir.join("CACHEDIR.TAG").exists());
+    marked.map_or_else(|| root().join("target"), Path::to_path_buf)
 }
 
 /// The cargo that runs this program.

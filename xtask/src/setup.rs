@@ -16,8 +16,9 @@ use crate::{repo, shell};
 pub use packages::Purpose;
 use packages::{Manager, Package};
 
-/// Oldest Node that the front-end packages run on.
-const NODE_MAJOR: u32 = 20;
+/// What the front-end packages run on, as Vite states it: from these minor versions on, and
+/// every later major one.
+const NODE: [(u32, u32); 2] = [(20, 19), (22, 12)];
 
 /// Options of every command that sets the machine up first.
 #[derive(Args, Clone, Copy)]
@@ -53,9 +54,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 ///
 /// # Errors
 ///
-/// When Node is missing or too old, when the person declines, or when an installation fails.
+/// When Node or a part of Rust is missing or too old, when the person declines, or when an
+/// installation fails.
 pub fn ensure_ready(purpose: Purpose, consent: Consent) -> Result<()> {
     check_node()?;
+    if purpose == Purpose::Test {
+        ensure_rust_components()?;
+    }
     if let Some(manager) = Manager::of_this_system() {
         let missing = manager.missing(purpose)?;
         if !missing.is_empty() {
@@ -81,13 +86,28 @@ pub fn ensure_cross(consent: Consent) -> Result<()> {
 }
 
 fn check_node() -> Result<()> {
-    let hint = format!("Node.js {NODE_MAJOR} or newer is needed, with npm: https://nodejs.org");
-    let version = shell::read(Command::new("node").arg("--version")).context(hint.clone())?;
-    let major = version.trim().trim_start_matches('v').split('.').next().unwrap_or_default();
-    let major: u32 = major.parse().with_context(|| format!("node calls itself {version}"))?;
-    ensure!(major >= NODE_MAJOR, "{hint}; this is {}", version.trim());
+    let hint = "Node.js 20.19, 22.12 or newer is needed, with npm: https://nodejs.org";
+    let version = shell::read(Command::new("node").arg("--version")).context(hint)?;
+    let mut numbers = version.trim().trim_start_matches('v').split('.').map(str::parse::<u32>);
+    let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else {
+        bail!("{hint}; this calls itself {}", version.trim());
+    };
+    let suits = NODE.iter().any(|&(line, least)| major == line && minor >= least);
+    ensure!(suits || major > NODE[1].0, "{hint}; this is {}", version.trim());
     ensure!(shell::read(npm(&repo::root()).arg("--version")).is_ok(), hint);
     Ok(())
+}
+
+/// The tests check format and lint; a minimal toolchain comes without the tools for it.
+fn ensure_rust_components() -> Result<()> {
+    let present = |tool| shell::read(Command::new(repo::cargo()).args([tool, "--version"])).is_ok();
+    if present("fmt") && present("clippy") {
+        return Ok(());
+    }
+    let hint = "rustfmt and clippy are needed, which belong to Rust";
+    ensure!(shell::has("rustup"), "{hint}: install them as you installed Rust");
+    println!("Adding rustfmt and clippy to Rust");
+    shell::run(Command::new("rustup").args(["component", "add", "rustfmt", "clippy"])).context(hint)
 }
 
 fn install(manager: Manager, missing: &[Package], consent: Consent) -> Result<()> {

@@ -210,9 +210,17 @@ fn steps() -> Vec<Step> {
         doc,
         Step::cargo("build", "build -p synced-swarm-audio -p relay-server"),
         Step { needs_linux: true, ..Step::ui("browser tests", "run e2e") },
+        Step {
+            needs_linux: true,
+            ..Step::cargo("bridge and browser", "test -p webrtc-bridge --test interop -- --ignored")
+        },
         Step::demo("play mp3", "demo --built --format mp3 --seconds 15"),
         Step::demo("play flac", "demo --built --format flac --seconds 15"),
         Step::demo("play m4a", "demo --built --format m4a --seconds 15"),
+        Step::demo("play alac", "demo --built --format alac --seconds 8"),
+        Step::demo("play ogg", "demo --built --format ogg --seconds 8"),
+        Step::demo("play wav", "demo --built --format wav --seconds 8"),
+        Step::demo("play aiff", "demo --built --format aiff --seconds 8"),
         Step::demo("late join", "demo --built --scenario late-join"),
         Step::demo("director killed", "demo --built --scenario director-killed"),
         Step::demo("relay restart", "demo --built --scenario relay-restart"),

@@ -68,6 +68,9 @@ pub fn run() -> Result<()> {
 /// Every file that is committed or about to be, from the root, with forward slashes.
 fn files(root: &Path) -> Result<Vec<String>> {
     let listing = shell::read(shell::command("git", root).args([
+        // The checkout may belong to another user, as in a container.
+        "-c",
+        "safe.directory=*",
         "ls-files",
         "--cached",
         "--others",

@@ -222,6 +222,16 @@ impl Member {
         Ok(kib.trim().parse::<u64>()? * 1024)
     }
 
+    /// Memory of the app and of the web view's processes; what they share counts once.
+    /// (bytes)
+    ///
+    /// # Errors
+    ///
+    /// When the list of processes cannot be read.
+    pub fn whole_memory(&self) -> Result<u64> {
+        self.process.group_memory()
+    }
+
     /// Ends it at once, as a crash would.
     pub fn crashes(&mut self) {
         self.process.kill();

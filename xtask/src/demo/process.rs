@@ -54,6 +54,33 @@ impl Process {
         self.child.id()
     }
 
+    /// Memory of it and its children; what they share counts once. (bytes)
+    ///
+    /// # Errors
+    ///
+    /// When the list of processes cannot be read.
+    pub fn group_memory(&self) -> Result<u64> {
+        let field = |text: &str, name: &str| -> Option<u64> {
+            text.lines()
+                .find_map(|line| line.strip_prefix(name))?
+                .split_whitespace()
+                .next()?
+                .parse()
+                .ok()
+        };
+        let mut kib = 0;
+        for entry in std::fs::read_dir("/proc")? {
+            let dir = entry?.path();
+            // A process may end between these looks; then it holds nothing.
+            let status = std::fs::read_to_string(dir.join("status")).unwrap_or_default();
+            if field(&status, "NSpgid:") == Some(u64::from(self.child.id())) {
+                let memory = std::fs::read_to_string(dir.join("smaps_rollup")).unwrap_or_default();
+                kib += field(&memory, "Pss:").unwrap_or(0);
+            }
+        }
+        Ok(kib * 1024)
+    }
+
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))

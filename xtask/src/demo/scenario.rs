@@ -101,10 +101,15 @@ fn millis_between(pressed: LocalTime, heard: LocalTime) -> f64 {
     (heard - pressed).as_millis_f64()
 }
 
+/// Row that says whether two members that were told to play began as one.
+fn report_start(report: &mut Report, comparison: &Comparison) {
+    report.at_most("began apart", Some(comparison.began_later * 1e3), TOGETHER, "ms");
+}
+
 /// Rows that say how well two members kept together.
 fn report_together(report: &mut Report, comparison: &Comparison) {
     let millis = |lag: Option<f64>| lag.map(|lag| lag * 1e3);
-    report.at_most("start offset", millis(comparison.start_offset()), TOGETHER, "ms");
+    report.at_most("apart at the start", millis(comparison.start_offset()), TOGETHER, "ms");
     report.fact("error p50", shown_micros(comparison.error(0.5)));
     report.at_most("error p99", millis(comparison.error(0.99)), TOGETHER, "ms");
     report.fact("error max", shown_micros(comparison.error(1.0)));
@@ -128,6 +133,7 @@ fn report_whole(
     let onset = heard.onset(from).with_context(|| format!("{member} was not heard"))?;
     let played = reference.played(onset - reference.lead());
     let comparison = Comparison::between(&played, heard, from, Some(to))?;
+    report.none_of(&format!("not the song, of {member}"), comparison.refused());
     report.none_of(&format!("gaps of {member}"), comparison.second_gaps.len());
     report.none_of(&format!("jumps of {member}"), comparison.steps());
     report.none_of(&format!("underruns of {member}"), heard.underruns(from, to));

@@ -16,14 +16,15 @@ const REAL_SONGS: &str = "/usr/share/games/supertux2/music";
 /// A lively one of three minutes, from that package.
 const REAL_SONG: &str = "forest/new_forest_map.ogg";
 
-/// Formats that a demonstration can be asked to play in, with ffmpeg's words for each.
-const FORMATS: &[(&str, &[&str])] = &[
-    ("mp3", &["-c:a", "libmp3lame", "-b:a", "192k"]),
-    ("flac", &["-c:a", "flac"]),
-    ("m4a", &["-c:a", "aac", "-b:a", "192k"]),
-    ("wav", &["-c:a", "pcm_s16le"]),
-    ("ogg", &["-c:a", "libvorbis", "-q:a", "6"]),
-    ("aiff", &["-c:a", "pcm_s16be"]),
+/// Formats that a demonstration can be asked to play in: the name's end, ffmpeg's words.
+const FORMATS: &[(&str, &str, &[&str])] = &[
+    ("mp3", "mp3", &["-c:a", "libmp3lame", "-b:a", "192k"]),
+    ("flac", "flac", &["-c:a", "flac"]),
+    ("m4a", "m4a", &["-c:a", "aac", "-b:a", "192k"]),
+    ("alac", "m4a", &["-c:a", "alac"]),
+    ("wav", "wav", &["-c:a", "pcm_s16le"]),
+    ("ogg", "ogg", &["-c:a", "libvorbis", "-q:a", "6"]),
+    ("aiff", "aiff", &["-c:a", "pcm_s16be"]),
 ];
 
 /// The piece made for this project and shipped with it.
@@ -48,18 +49,18 @@ pub fn real() -> Result<PathBuf> {
 ///
 /// When the format is unknown or ffmpeg fails.
 pub fn converted(song: &Path, format: &str, seconds: u32) -> Result<PathBuf> {
-    let (_, words) = FORMATS
+    let (_, ending, words) = FORMATS
         .iter()
-        .find(|(name, _)| *name == format)
+        .find(|(name, _, _)| *name == format)
         .with_context(|| format!("no such format: {format}"))?;
     let dir = repo::target_dir().join("songs");
     std::fs::create_dir_all(&dir)?;
     let stem = song.file_stem().context("a song has a name")?.to_string_lossy();
-    let made = dir.join(format!("{stem}-{seconds}s.{format}"));
+    let made = dir.join(format!("{stem}-{format}-{seconds}s.{ending}"));
     if made.exists() {
         return Ok(made);
     }
-    let part = dir.join(format!("part-{}.{format}", std::process::id()));
+    let part = dir.join(format!("part-{}.{ending}", std::process::id()));
     let (song, length) = (song.to_string_lossy(), seconds.to_string());
     let mut arguments =
         vec!["-stream_loop", "-1", "-i", &song, "-t", &length, "-vn", "-ar", "44100"];

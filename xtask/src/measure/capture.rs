@@ -204,6 +204,11 @@ impl Capture {
         })
     }
 
+    /// Whether nothing but silence was heard for `length` from `from` on.
+    pub fn is_silent(&self, from: LocalTime, length: Span) -> bool {
+        self.onset(from).is_none_or(|onset| onset > from + length)
+    }
+
     /// When something other than silence was last heard.
     pub fn last_sound(&self) -> Option<LocalTime> {
         let mut runs: Vec<_> = self.runs().collect();

@@ -20,6 +20,8 @@ const STEP: f64 = 250e-6;
 pub struct Comparison {
     /// When both had begun.
     pub from: LocalTime,
+    /// How much later the second began. (seconds)
+    pub began_later: f64,
     /// How long both were heard. (seconds)
     pub length: f64,
     /// Every window, in order.
@@ -56,6 +58,7 @@ impl Comparison {
         let windows = lag::track(&first, &second);
         let mut comparison = Self {
             from,
+            began_later: (second_begins - first_begins).as_secs_f64(),
             length: length.as_secs_f64(),
             windows,
             first_gaps: Vec::new(),

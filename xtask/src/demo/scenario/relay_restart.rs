@@ -6,13 +6,14 @@ use protocol::time::Span;
 
 use super::{
     PRESS_TO_SILENCE, PRESS_TO_SOUND, fetch, is_online, members, millis_between, ready,
-    report_together, report_whole, share,
+    report_start, report_together, report_whole, share,
 };
 use crate::clock;
 use crate::demo::Arguments;
 use crate::demo::report::Report;
 use crate::demo::song::{self, Reference};
 use crate::demo::stage::{Stage, listen};
+use crate::measure::capture::Capture;
 use crate::measure::comparison::Comparison;
 
 /// How long the relay stays away.
@@ -61,19 +62,22 @@ pub fn show(arguments: &Arguments) -> Result<()> {
     let first = Comparison::between(&heard_a, &heard_b, pressed, Some(stopped))?;
     let quiet = stopped + Span::from_secs(1);
     let second = Comparison::between(&heard_a, &heard_b, quiet, Some(ended))?;
+    let silent = |heard: &Capture| heard.is_silent(quiet, again - quiet);
     let last = heard_a.last_sound().max(heard_b.last_sound()).context("nothing was heard")?;
 
     let mut report = Report::new("The relay is killed and started again");
     let returned = millis_between(back, seen_a.max(seen_b)).max(0.0);
     report.at_most("presence is back after", Some(returned), 10_000.0, "ms");
+    report_start(&mut report, &first);
     report_together(&mut report, &first);
     for (name, heard) in [("a", &heard_a), ("b", &heard_b)] {
         report_whole(&mut report, name, heard, &reference, (pressed, stopped))?;
     }
     report.section("and with the new relay");
-    report.claim("stop silenced both", second.from > again);
+    report.claim("stop silenced both", silent(&heard_a) && silent(&heard_b));
     let press = millis_between(again, second.from - reference.lead());
     report.at_most("press to sound", Some(press), PRESS_TO_SOUND, "ms");
+    report_start(&mut report, &second);
     report_together(&mut report, &second);
     let silence = millis_between(ended, last).max(0.0);
     report.at_most("press to silence", Some(silence), PRESS_TO_SILENCE, "ms");

@@ -7,7 +7,7 @@ use protocol::time::Span;
 
 use super::{
     PRESS_TO_SILENCE, PRESS_TO_SOUND, fetch, file, is_online, members, millis_between, ready,
-    report_together, report_whole, share,
+    report_start, report_together, report_whole, share,
 };
 use crate::clock;
 use crate::demo::Arguments;
@@ -19,13 +19,12 @@ use crate::measure::comparison::Comparison;
 /// From asking to join until both members see each other. (milliseconds)
 const JOIN: f64 = 1_000.0;
 
-/// Plays `song` and reports.
+/// Plays `song`, which is of this format, and reports.
 ///
 /// # Errors
 ///
 /// When a step does not happen in time or a figure is out of bounds.
-pub fn show(arguments: &Arguments, song: &Path) -> Result<()> {
-    let format = song.extension().context("a song's name says its format")?.to_string_lossy();
+pub fn show(arguments: &Arguments, format: &str, song: &Path) -> Result<()> {
     let reference = Reference::decode(song)?;
     let cards = [("a", 0.0), ("b", arguments.skew)];
     let name = format!("together-{format}");
@@ -79,6 +78,7 @@ pub fn show(arguments: &Arguments, song: &Path) -> Result<()> {
     report.at_most("press to silence", Some(stop.max(0.0)), PRESS_TO_SILENCE, "ms");
     let planned = (end - pressed).as_secs_f64();
     report.at_least("heard together", comparison.length, planned - 2.0, "s");
+    report_start(&mut report, &comparison);
     report_together(&mut report, &comparison);
     for (name, heard) in [("a", &heard_a), ("b", &heard_b)] {
         report_whole(&mut report, name, heard, &reference, (pressed, stopped))?;
