@@ -86,7 +86,7 @@ impl Card {
         Ok(())
     }
 
-    fn configuration(&self, dir: &Path) -> String {
+    fn configuration(&self, recordings: &Path) -> String {
         let format =
             self.format.as_ref().map_or_else(String::new, |name| format!("format {name} "));
         format!(
@@ -95,7 +95,7 @@ impl Card {
              fifo {fifo} hidden {hidden} step {step} \
              hint {{ show on description \"Virtual card {name}\" }} }}",
             name = self.name,
-            file = capture_file(dir, &self.name).display(),
+            file = capture_file(recordings, &self.name).display(),
             rate = self.rate,
             channels = self.channels,
             ppm = self.ppm,
@@ -111,34 +111,39 @@ impl Card {
 /// A set of cards, ready to be played on.
 #[derive(Clone, Debug)]
 pub struct Rack {
-    dir: PathBuf,
+    recordings: PathBuf,
     conf: PathBuf,
 }
 
 impl Rack {
-    /// Builds the cards and their configuration in `dir`. Earlier captures there are removed.
+    /// Builds the cards, with their configuration in `dir` and what they capture in
+    /// `recordings`. Earlier captures there are removed.
     ///
     /// # Errors
     ///
-    /// When there is no C compiler, no ALSA header, or `dir` cannot be written.
-    pub fn build(dir: &Path, cards: &[Card]) -> Result<Self> {
-        std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-        let dir = dir.canonicalize()?;
+    /// When there is no C compiler, no ALSA header, or a folder cannot be written.
+    pub fn build(dir: &Path, recordings: &Path, cards: &[Card]) -> Result<Self> {
+        let made = |dir: &Path| -> Result<PathBuf> {
+            std::fs::create_dir_all(dir)
+                .with_context(|| format!("cannot make {}", dir.display()))?;
+            Ok(dir.canonicalize()?)
+        };
+        let (dir, recordings) = (made(dir)?, made(recordings)?);
         let mut text = String::from("</usr/share/alsa/alsa.conf>\n");
         let library = compile()?;
         writeln!(text, "pcm_type.swarmcard {{ lib \"{}\" }}", library.display())?;
         for card in cards {
-            let capture = capture_file(&dir, &card.name);
+            let capture = capture_file(&recordings, &card.name);
             for file in [capture.with_extension("cap.idx"), capture] {
                 if file.exists() {
                     std::fs::remove_file(&file)?;
                 }
             }
-            writeln!(text, "{}", card.configuration(&dir))?;
+            writeln!(text, "{}", card.configuration(&recordings))?;
         }
         let conf = dir.join("asound.conf");
         std::fs::write(&conf, text)?;
-        Ok(Self { dir, conf })
+        Ok(Self { recordings, conf })
     }
 
     /// The variable that shows the cards to a process, and to it alone.
@@ -148,7 +153,7 @@ impl Rack {
 
     /// What was played on the card of this name.
     pub fn capture(&self, name: &str) -> PathBuf {
-        capture_file(&self.dir, name)
+        capture_file(&self.recordings, name)
     }
 }
 
@@ -208,7 +213,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if cards.is_empty() {
         cards = vec![Card::new("dac_a", arguments.ppm_a), Card::new("dac_b", arguments.ppm_b)];
     }
-    let rack = Rack::build(&arguments.dir, &cards)?;
+    let rack = Rack::build(&arguments.dir, &arguments.dir, &cards)?;
     let (name, value) = rack.environment();
     println!("export {name}={}", value.display());
     Ok(())

@@ -22,6 +22,7 @@ pub const KEY: &str = "the demonstration's swarm";
 /// Everything the members of one demonstration share.
 pub struct Stage {
     dir: PathBuf,
+    recordings: PathBuf,
     rack: Rack,
     relay: Option<Process>,
     port: u16,
@@ -48,10 +49,11 @@ impl Stage {
         std::fs::create_dir_all(&dir)?;
         let cards: Vec<Card> =
             cards.iter().map(|(name, ppm)| Card::new(&format!("dac_{name}"), *ppm)).collect();
-        let rack = Rack::build(&dir, &cards)?;
+        let recordings = recordings_folder(name).unwrap_or_else(|| dir.clone());
+        let rack = Rack::build(&dir, &recordings, &cards)?;
         // Asked for and given back: nobody else on this machine is handed it again so soon.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        Ok(Self { dir, rack, relay: None, port, profile, shown })
+        Ok(Self { dir, recordings, rack, relay: None, port, profile, shown })
     }
 
     /// Where the pictures and recordings of this demonstration are.
@@ -165,6 +167,41 @@ impl Stage {
         node.args(arguments).stdout(Stdio::null());
         Process::start(&mut node, &self.dir.join(format!("{name}.log")))
     }
+}
+
+impl Drop for Stage {
+    /// Brings the recordings to the other files, whatever the outcome.
+    fn drop(&mut self) {
+        if self.recordings == self.dir {
+            return;
+        }
+        for entry in std::fs::read_dir(&self.recordings).into_iter().flatten().flatten() {
+            let _ = std::fs::copy(entry.path(), self.dir.join(entry.file_name()));
+        }
+        let _ = std::fs::remove_dir_all(&self.recordings);
+    }
+}
+
+/// Room for an hour on three cards.
+const RECORDINGS: u64 = 4 << 30;
+
+/// A folder in memory for what the cards capture, if there is room. The cards are written
+/// from the players' audio threads, and a busy disk held these up for 100 ms at a time.
+fn recordings_folder(name: &str) -> Option<PathBuf> {
+    let memory = Path::new("/dev/shm");
+    let space = rustix::fs::statvfs(memory).ok()?;
+    let prefix = "synced-swarm-audio-demo-";
+    for entry in std::fs::read_dir(memory).ok()?.flatten() {
+        let file = entry.file_name().to_string_lossy().into_owned();
+        let Some(rest) = file.strip_prefix(prefix) else { continue };
+        let owner = rest.split('-').next().unwrap_or_default();
+        if !Path::new("/proc").join(owner).exists() {
+            let _ = std::fs::remove_dir_all(entry.path()); // its demonstration was killed
+        }
+    }
+    let folder = memory.join(format!("{prefix}{}-{name}", std::process::id()));
+    let is_roomy = space.f_bavail * space.f_frsize >= RECORDINGS;
+    (is_roomy && std::fs::create_dir(&folder).is_ok()).then_some(folder)
 }
 
 /// Looks again every 10 ms until `done`.
