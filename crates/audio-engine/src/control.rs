@@ -410,9 +410,13 @@ impl Control {
         if let Some(active) = &self.output {
             let report = active.seen;
             status.underruns += report.interruptions;
+            let info = active.device.info().clone();
+            let period = f64::from(active.device.period().unwrap_or(0));
+            let notice = report.latency + Span::from_secs_f64(period / f64::from(info.sample_rate));
             status.output = Some(OutputStatus {
-                info: active.device.info().clone(),
+                info,
                 latency: report.latency,
+                notice,
                 rate_ppm: report.device_ppm,
                 clock_sigma: report.device_sigma,
             });

@@ -118,6 +118,9 @@ pub struct OutputStatus {
     pub info: OutputInfo,
     /// Delay the system reports between writing and hearing.
     pub latency: Span,
+    /// How long before it is heard a sound must be known: `latency`, and the time until the
+    /// device asks again.
+    pub notice: Span,
     /// The device's rate against the local clock. (parts per million)
     pub rate_ppm: f64,
     /// One standard deviation of when a frame is heard; none until measured.

@@ -229,7 +229,7 @@ impl Peer {
             EngineEvent::OutputOpened(output) => {
                 self.tell(LogLevel::Info, NoticeCode::OutputReady, output.name);
                 self.shelf.list_outputs();
-                self.tell_output_latency();
+                self.tell_output_notice();
             }
             EngineEvent::OutputLost { reason } => {
                 self.tell(LogLevel::Warning, NoticeCode::OutputLost, reason);
@@ -256,12 +256,12 @@ impl Peer {
     }
 
     /// A start is announced early enough for this device's sound card to follow it.
-    pub(crate) fn tell_output_latency(&mut self) {
+    pub(crate) fn tell_output_notice(&mut self) {
         let Some(output) = self.playout.engine().status().output else { return };
-        let delay = output.latency + self.settings.current().speaker_delay();
+        let delay = output.notice + self.settings.current().speaker_delay();
         let now = self.clock.now();
         if let Some(swarm) = &mut self.swarm {
-            swarm.session.handle(now, Input::OutputLatency(delay));
+            swarm.session.handle(now, Input::OutputNotice(delay));
         }
     }
 

@@ -50,7 +50,7 @@ impl Peer {
                     self.remember(|settings| settings.speaker_delay_ms = ms);
                     let delay = self.settings.current().speaker_delay();
                     self.playout.engine().set_speaker_delay(delay);
-                    self.tell_output_latency();
+                    self.tell_output_notice();
                 } else {
                     self.bad_setting("the speaker delay goes from 0 to 500 ms");
                 }
@@ -204,7 +204,7 @@ impl Peer {
             MeetingPoint::Anywhere => self.meet_nearby(),
             MeetingPoint::Relay { .. } | MeetingPoint::Nearby { .. } => {}
         }
-        self.tell_output_latency();
+        self.tell_output_notice();
         self.tell_files();
     }
 

@@ -61,9 +61,10 @@ impl PlayoutPlan {
 
 /// Least time between pressing play and the start, in a room.
 ///
-/// The message has to reach everyone, and a prepared song needs a few buffers of the sound
-/// card. Half a second from press to sound is still felt as immediate.
-pub const MIN_LEAD: Span = Span::from_millis(200);
+/// The message has to reach everyone, and their sound cards must hear of it in time: up to
+/// 200 ms before the sound where they are no hardware but lead to a sound server. Half a
+/// second from press to sound is still felt as immediate.
+pub const MIN_LEAD: Span = Span::from_millis(300);
 
 /// Least time between pressing play and the start over a wide area network, where the others
 /// may be as far from the relay again.
@@ -81,12 +82,12 @@ pub const MAX_LEAD: Span = Span::from_secs(3);
 
 /// How long before its start a song is announced.
 ///
-/// `round_trip` is the longest usual one between this device and the relay, `output_latency`
-/// the time from writing a sound to hearing it.
-pub fn lead(round_trip: Span, output_latency: Span) -> Span {
+/// `round_trip` is the longest usual one between this device and the relay, `output_notice`
+/// how long before it is heard this device's output must know of a sound.
+pub fn lead(round_trip: Span, output_notice: Span) -> Span {
     let least = if round_trip < FAR { MIN_LEAD } else { MIN_LEAD_FAR };
     let message = round_trip.mul_f64(1.5) + MARGIN;
-    let sound = output_latency + MARGIN;
+    let sound = output_notice + MARGIN;
     least.max(message).max(sound).min(MAX_LEAD)
 }
 
@@ -168,7 +169,7 @@ mod tests {
         let lead = |round_trip, latency| {
             lead(Span::from_millis(round_trip), Span::from_millis(latency)).as_millis_f64()
         };
-        assert_eq!(lead(1, 20), 200.0, "a room");
+        assert_eq!(lead(1, 20), 300.0, "a room");
         assert_eq!(lead(60, 20), 400.0, "a distant relay");
         assert_eq!(lead(400, 20), 700.0, "a very distant relay");
         assert_eq!(lead(1, 250), 350.0, "a slow speaker");

@@ -67,9 +67,9 @@ pub enum Input {
     },
     /// A person wants something.
     Wish(Wish),
-    /// Time from writing a sound to hearing it, as the sound card reports it. A start is
+    /// How long before it is heard this device's output must know of a sound. A start is
     /// announced early enough for it.
-    OutputLatency(Span),
+    OutputNotice(Span),
     /// This device's clock stood still or jumped, as it does in a suspend.
     Suspended,
 }
@@ -176,7 +176,7 @@ pub struct Session {
     /// Announced on this connection.
     announced: BTreeSet<FileId>,
     report: HoldingsReport,
-    output_latency: Span,
+    output_notice: Span,
     start: Option<Start>,
     restoration: Option<Restoration>,
     /// The director wants silence, and the relay has not confirmed it.
@@ -211,7 +211,7 @@ impl Session {
             announcements: Vec::new(),
             announced: BTreeSet::new(),
             report: HoldingsReport::default(),
-            output_latency: Span::ZERO,
+            output_notice: Span::ZERO,
             start: None,
             restoration: None,
             owes_stop: false,
@@ -232,7 +232,7 @@ impl Session {
                 self.set_local_files(announcements, readiness);
             }
             Input::Wish(wish) => self.obey(now, wish),
-            Input::OutputLatency(latency) => self.output_latency = latency,
+            Input::OutputNotice(notice) => self.output_notice = notice,
             Input::Suspended => {
                 self.timeline.lose_clock();
                 if self.link == Link::Joined {

@@ -3,7 +3,9 @@
 //! Each window of the first is looked for in the second by normalised cross-correlation;
 //! then the peak is placed between the samples by following the slope of the correlation,
 //! which is known at every real lag from the cross-spectrum. A window in which the two do
-//! not clearly carry the same music is refused: better no figure than a made-up one.
+//! not clearly carry the same music, at one lag and no other, is looked at again close to
+//! the lag of its neighbour: the bars may repeat, or the lag may be moving. If they do not
+//! fit there either it is refused: better no figure than a made-up one.
 
 use std::sync::Arc;
 
@@ -36,11 +38,15 @@ const CLEARLY: f64 = 4.0;
 const MARGIN: f64 = 2e-4;
 /// Lags this close to the peak are the peak. (samples: 0.5 ms)
 const PEAK: usize = 24;
-/// How many windows away a clear one may be to settle an unclear one.
+/// How far from its neighbour a window that is not clear by itself is looked for: less than
+/// any beat or wave period that music repeats with loudly, more than a player moves by in
+/// half a second at 500 ppm. (samples: 0.5 ms)
+const NEAR_BY: usize = 24;
+/// Length of what is compared there: short enough that a player which corrects itself by
+/// 500 ppm does not blur it. (samples: 0.1 s)
+const SHORT: usize = 4_800;
+/// How many windows away that neighbour may be.
 const NEIGHBOURS: usize = 4;
-/// How far its lag may be from theirs: less than any beat or wave period that music repeats
-/// with loudly. (seconds)
-const NEAR_BY: f64 = 0.5e-3;
 /// Root mean square below which a window counts as silent. (-60 dBFS)
 const SILENT: f64 = 1e-3;
 
@@ -74,37 +80,30 @@ pub fn track(first: &[f32], second: &[f32]) -> Vec<Window> {
         .map(|number| REACH + number * HOP)
         .take_while(|start| start + WINDOW <= end)
         .collect();
-    let found: Vec<Found> =
+    let mut verdicts: Vec<Verdict> =
         starts.iter().map(|start| tracker.judge(&first, &second, *start)).collect();
+    let mut follow = |numbers: &mut dyn Iterator<Item = usize>| {
+        let mut known: Option<(usize, f64)> = None;
+        for number in numbers {
+            match (verdicts[number], known) {
+                (Verdict::Lag(lag), _) => known = Some((number, lag)),
+                (Verdict::Refused, Some((of, lag))) if number.abs_diff(of) <= NEIGHBOURS => {
+                    if let Some(lag) = tracker.follow(&first, &second, starts[number], lag) {
+                        verdicts[number] = Verdict::Lag(lag);
+                        known = Some((number, lag));
+                    }
+                }
+                (Verdict::Refused | Verdict::Silent, _) => {}
+            }
+        }
+    };
+    follow(&mut (0..starts.len()));
+    follow(&mut (0..starts.len()).rev());
     starts
         .iter()
-        .enumerate()
-        .map(|(number, start)| Window {
-            at: (start - REACH + WINDOW / 2) as f64 / RATE,
-            verdict: verdict(&found, number),
-        })
+        .zip(verdicts)
+        .map(|(start, verdict)| Window { at: (start - REACH + WINDOW / 2) as f64 / RATE, verdict })
         .collect()
-}
-
-/// A window that fits at several places counts at the likeliest of them only when the clear
-/// windows before and after it lie there too: repeated bars, heard while the lag moves.
-fn verdict(found: &[Found], number: usize) -> Verdict {
-    let clear = |found: &Found| match found {
-        Found::Clear(lag) => Some(*lag),
-        Found::Unclear(_) | Found::Nothing | Found::Silent => None,
-    };
-    match found[number] {
-        Found::Clear(lag) => Verdict::Lag(lag),
-        Found::Silent => Verdict::Silent,
-        Found::Nothing => Verdict::Refused,
-        Found::Unclear(lag) => {
-            let before = found[..number].iter().rev().take(NEIGHBOURS).find_map(clear);
-            let after = found[number + 1..].iter().take(NEIGHBOURS).find_map(clear);
-            let agrees =
-                |other: Option<f64>| other.is_some_and(|other| (other - lag).abs() < NEAR_BY);
-            if agrees(before) && agrees(after) { Verdict::Lag(lag) } else { Verdict::Refused }
-        }
-    }
 }
 
 /// Flattens the spectrum of music somewhat: high notes tell time better than basses.
@@ -123,29 +122,33 @@ struct Tracker {
     coarse_back: Arc<dyn ComplexToReal<f32>>,
     fine: Arc<dyn RealToComplex<f32>>,
     taper: Vec<f32>,
+    short_taper: Vec<f32>,
 }
 
 impl Tracker {
     fn new() -> Self {
         let mut planner = RealFftPlanner::new();
-        let hann = |index: usize| {
-            let angle = 2.0 * std::f64::consts::PI * (index as f64 + 0.5) / WINDOW as f64;
-            (0.5 - 0.5 * angle.cos()) as f32
+        let hann = |length: usize| -> Vec<f32> {
+            let step = 2.0 * std::f64::consts::PI / length as f64;
+            let value = |index| 0.5 - 0.5 * (step * (f64::from(index) + 0.5)).cos();
+            (0..length as u32).map(|index| value(index) as f32).collect()
         };
         Self {
             coarse: planner.plan_fft_forward(COARSE),
             coarse_back: planner.plan_fft_inverse(COARSE),
             fine: planner.plan_fft_forward(FINE),
-            taper: (0..WINDOW).map(hann).collect(),
+            taper: hann(WINDOW),
+            short_taper: hann(SHORT),
         }
     }
 
-    fn judge(&self, first: &[f32], second: &[f32], start: usize) -> Found {
+    /// What a window shows by itself.
+    fn judge(&self, first: &[f32], second: &[f32], start: usize) -> Verdict {
         let window = &first[start..start + WINDOW];
         let here = &second[start..start + WINDOW];
         match (rms(window) < SILENT, rms(here) < SILENT) {
-            (true, true) => return Found::Silent,
-            (true, false) | (false, true) => return Found::Nothing,
+            (true, true) => return Verdict::Silent,
+            (true, false) | (false, true) => return Verdict::Refused,
             (false, false) => {}
         }
         let from = start.saturating_sub(REACH);
@@ -155,21 +158,46 @@ impl Tracker {
             .into_iter()
             .map(|offset| {
                 let found = from + offset;
-                let fit = self.refine(window, &second[found..found + WINDOW]);
+                let fit = self.refine(window, &second[found..found + WINDOW], &self.taper);
                 Fit { lag: found as f64 - start as f64 + fit.lag, likeness: fit.likeness }
             })
             .collect();
         fits.sort_by(|left, right| right.likeness.total_cmp(&left.likeness));
         let Some((best, rivals)) = fits.split_first() else {
-            return Found::Nothing;
+            return Verdict::Refused;
         };
         let limit = CLEARLY * (1.0 - best.likeness) + MARGIN;
         let clear = rivals.first().is_none_or(|rival| 1.0 - rival.likeness > limit);
-        match best.lag / RATE {
-            _ if best.likeness < LIKENESS => Found::Nothing,
-            lag if clear => Found::Clear(lag),
-            lag => Found::Unclear(lag),
+        if best.likeness >= LIKENESS && clear {
+            Verdict::Lag(best.lag / RATE)
+        } else {
+            Verdict::Refused
         }
+    }
+
+    /// How far the second lies behind at the middle of a window, if that is close to `near`.
+    /// (seconds)
+    fn follow(&self, first: &[f32], second: &[f32], start: usize, near: f64) -> Option<f64> {
+        let middle = start + (WINDOW - SHORT) / 2;
+        let sought = &first[middle..middle + SHORT];
+        let around = (middle as f64 + near * RATE).round() as usize;
+        let place = |from: usize| second.get(from..from + SHORT);
+        let likeness = |from: usize| -> Option<f64> {
+            let there = place(from)?;
+            let common: f64 =
+                sought.iter().zip(there).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+            let level = rms(sought) * rms(there) * SHORT as f64;
+            Some(common / level.max(1e-12))
+        };
+        let (found, _) = (around.saturating_sub(NEAR_BY)..=around + NEAR_BY)
+            .filter_map(|from| Some((from, likeness(from)?)))
+            .max_by(|left, right| left.1.total_cmp(&right.1))?;
+        let there = place(found)?;
+        let fit = self.refine(sought, there, &self.short_taper);
+        let sounds = rms(sought) >= SILENT && rms(there) >= SILENT;
+        let is_inside = found.abs_diff(around) < NEAR_BY;
+        (sounds && is_inside && fit.likeness >= LIKENESS)
+            .then(|| (found as f64 - middle as f64 + fit.lag) / RATE)
     }
 
     /// Where in `place` the window may lie, to the whole sample, likeliest first.
@@ -206,9 +234,9 @@ impl Tracker {
     }
 
     /// How much further `second` lies behind `first`, up to a sample.
-    fn refine(&self, first: &[f32], second: &[f32]) -> Fit {
+    fn refine(&self, first: &[f32], second: &[f32], taper: &[f32]) -> Fit {
         let tapered = |sound: &[f32]| {
-            let mut sound: Vec<f32> = sound.iter().zip(&self.taper).map(|(s, w)| s * w).collect();
+            let mut sound: Vec<f32> = sound.iter().zip(taper).map(|(s, w)| s * w).collect();
             sound.resize(FINE, 0.0);
             spectrum(&*self.fine, &mut sound)
         };
@@ -245,18 +273,6 @@ impl Tracker {
             |sound: &[Complex<f32>]| sound.iter().map(|v| f64::from(v.norm_sqr())).sum::<f64>();
         Fit { lag, likeness: common / (level(&first) * level(&second)).sqrt().max(1e-12) }
     }
-}
-
-/// What a window shows by itself.
-enum Found {
-    /// It fits at one place.
-    Clear(f64),
-    /// It fits nearly as well at other places; this is the best.
-    Unclear(f64),
-    /// It fits nowhere.
-    Nothing,
-    /// Neither sounds.
-    Silent,
 }
 
 /// How a window fits at one place.

@@ -5,6 +5,7 @@ use protocol::time::Span;
 
 use super::capture::Capture;
 use super::comparison::Comparison;
+use super::lag::Verdict;
 
 const RATE: u32 = 48_000;
 const SECONDS: u32 = 8;
@@ -87,6 +88,29 @@ fn independent_noise_on_both_sides_hardly_disturbs() {
     let second = played(noisy(3), 0.0, Span::from_secs_f64(137.3e-6));
     let found = compare(&first, &second);
     assert!((found.error(1.0).unwrap() - 137.3e-6).abs() < 2e-6);
+}
+
+#[test]
+fn a_player_that_corrects_itself_at_500_ppm_is_followed_all_the_way() {
+    let bright: Vec<f32> = music(1).windows(2).map(|pair| pair[1] - 0.9 * pair[0]).collect();
+    // Two seconds at 500 ppm: a millisecond gained.
+    let slewing: Vec<f32> = (0..bright.len() - 100)
+        .map(|frame| {
+            let moved = (frame as f64 - 144_000.0).clamp(0.0, 96_000.0) * 500e-6;
+            let (whole, part) = (moved as usize, (moved % 1.0) as f32);
+            bright[frame + whole] * (1.0 - part) + bright[frame + whole + 1] * part
+        })
+        .collect();
+    let first = played(bright, 0.0, Span::from_secs(0));
+    let second = played(slewing, 0.0, Span::from_secs(0));
+    let found = compare(&first, &second);
+    assert_eq!(found.refused(), 0);
+    for window in &found.windows {
+        let Verdict::Lag(lag) = window.verdict else { panic!("{window:?}") };
+        let truth = -(window.at - 3.0).clamp(0.0, 2.0) * 500e-6;
+        // Half a window of movement, where the correction begins and ends.
+        assert!((lag - truth).abs() < 70e-6, "{:.0} us at {} s", lag * 1e6, window.at);
+    }
 }
 
 #[test]

@@ -74,7 +74,7 @@ async fn a_relay_that_comes_back_finds_its_members_files_and_song_again() {
     let address = relay.local_addr();
     let a = Member::joined(root.path(), "a", "key", address).await;
     let b = Member::joined(root.path(), "b", "key", address).await;
-    let file = a.shares(&song(root.path(), "song.wav", 2, 2)).await.files[0].file_id.clone();
+    let file = a.shares(&song(root.path(), "song.wav", 2, 20)).await.files[0].file_id.clone();
     b.sees("the file", |v| !v.files.is_empty()).await;
     a.handle.send(Intent::Play { file_id: Some(file), position_ms: Millis::default() }).await;
     b.sees("the song on air", |v| v.playback.on_air.is_some()).await;

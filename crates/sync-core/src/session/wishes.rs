@@ -97,7 +97,7 @@ impl Session {
         }
         let Some(clock) = self.timeline.settled_clock(now) else { return };
         let round_trip = self.timeline.path().long_round_trip().unwrap_or(Span::ZERO);
-        let anchor = clock.to_swarm(now) + lead(round_trip, self.output_latency);
+        let anchor = clock.to_swarm(now) + lead(round_trip, self.output_notice);
         let Some(Start { file_id, position, .. }) = self.start.take() else { return };
         if self.roster.selection() != Some(&file_id) {
             self.send(ClientMessage::SelectFile { file_id: file_id.clone() });
