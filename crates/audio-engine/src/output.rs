@@ -259,7 +259,7 @@ impl Callback {
 
 /// Puts the calling thread before others. The library asks for real-time priority only where
 /// the device is hardware; a plug-in may wait for another process, which such a priority
-/// would starve. This is what that leaves, and users without the right to it go without.
+/// would starve. A better nice value is what that leaves; who may not have it goes without.
 #[cfg(target_os = "linux")]
 fn ask_for_priority() {
     /// What RealtimeKit grants threads of high priority.
