@@ -1,5 +1,6 @@
 /** Who is here, who directs, and how to pass the direction on. */
 import { Button } from '../../elements/Button'
+import { Panel } from '../../elements/Panel'
 import { en } from '../../i18n/en'
 import { directorName, inOrder, nameOf } from '../../state/members'
 import { useParty, useView } from '../../state/party'
@@ -13,8 +14,7 @@ export function Members() {
   if (!swarm) return null
   const director = directorName(view)
   return (
-    <section class={styles['panel']} aria-labelledby="devices-title">
-      <h2 id="devices-title">{en.room.devicesTitle}</h2>
+    <Panel title={en.room.devicesTitle}>
       <div class={styles['direction']}>
         <p>
           {swarm.isDirector ? en.room.directing : director === null ? en.room.undirected : en.room.directedBy(director)}
@@ -50,6 +50,6 @@ export function Members() {
           </ul>
         </div>
       )}
-    </section>
+    </Panel>
   )
 }

@@ -1,5 +1,6 @@
 /** The party room: music, devices, this speaker, the log, and the player below them all. */
 import { useEffect, useState } from 'preact/hooks'
+import { Panel } from '../../elements/Panel'
 import { en } from '../../i18n/en'
 import { useParty, useView } from '../../state/party'
 import { Files } from '../library/Files'
@@ -27,10 +28,9 @@ export function Room() {
         <div class={styles['side']}>
           <Members />
           <SpeakerPanel />
-          <section class={styles['panel']} aria-labelledby="log-title">
-            <h2 id="log-title">{en.log.title}</h2>
+          <Panel title={en.log.title}>
             <Log />
-          </section>
+          </Panel>
         </div>
       </main>
       <PlayerBar />

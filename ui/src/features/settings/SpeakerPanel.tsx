@@ -1,11 +1,10 @@
 /** Where this device's sound goes, and how much earlier it has to be sent there. */
-import { useId } from 'preact/hooks'
 import { Field } from '../../elements/Field'
+import { Panel } from '../../elements/Panel'
 import { en } from '../../i18n/en'
 import { useParty, useView } from '../../state/party'
 import { DelaySlider } from './DelaySlider'
 import { Timing } from './Timing'
-import styles from './SpeakerPanel.module.css'
 
 /** The choice that follows the system; no device has an empty id. */
 const SYSTEM_DEFAULT = ''
@@ -13,13 +12,11 @@ const SYSTEM_DEFAULT = ''
 export function SpeakerPanel() {
   const party = useParty()
   const { outputs, output, settings } = useView()
-  const title = useId()
   const chosen = settings.output
   const missing = chosen !== null && !outputs.some((choice) => choice.id === chosen)
   const standard = outputs.find((choice) => choice.isDefault)
   return (
-    <section class={styles['panel']} aria-labelledby={title}>
-      <h2 id={title}>{en.speaker.title}</h2>
+    <Panel title={en.speaker.title}>
       <Field
         label={en.speaker.output}
         {...(output.latencyMs === null ? {} : { hint: en.speaker.latency(output.latencyMs.toFixed(0)) })}
@@ -44,6 +41,6 @@ export function SpeakerPanel() {
       </Field>
       <DelaySlider />
       <Timing />
-    </section>
+    </Panel>
   )
 }
