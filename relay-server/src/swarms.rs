@@ -327,17 +327,14 @@ fn frames_of(output: &Output) -> Vec<Utf8Bytes> {
 mod tests {
     use super::*;
     use crate::outbox::{OutboxReader, outbox};
+    use crate::relay::Mailboxes;
 
     type Answer = oneshot::Receiver<Result<mpsc::Sender<SwarmCommand>, Refusal>>;
 
     #[tokio::test]
     async fn a_join_that_meets_the_end_of_its_swarm_begins_it_anew() {
-        let (relay, _mailboxes) = Shared::new(String::new(), Default::default());
-        let mut registry = Registry::new(relay.clone());
-        let (ada, ada_in, _ada_reads) = enter(&relay, "ada");
-        let connection = ada.connection;
-        registry.pass_on(ada);
-        let to_swarm = ada_in.await.expect("an answer").expect("a place");
+        let (relay, mut registry, _mailboxes) = relay();
+        let (connection, to_swarm, _ada_reads) = join_alone(&relay, &mut registry).await;
 
         // Nothing runs between these two: the join lies behind the goodbye of the last member.
         to_swarm.try_send(SwarmCommand::Gone { connection }).expect("an empty mailbox");
@@ -354,17 +351,29 @@ mod tests {
 
     #[tokio::test]
     async fn a_swarm_that_ended_is_forgotten() {
-        let (relay, _mailboxes) = Shared::new(String::new(), Default::default());
-        let mut registry = Registry::new(relay.clone());
-        let (ada, ada_in, _ada_reads) = enter(&relay, "ada");
-        let connection = ada.connection;
-        registry.pass_on(ada);
-        let to_swarm = ada_in.await.expect("an answer").expect("a place");
+        let (relay, mut registry, _mailboxes) = relay();
+        let (connection, to_swarm, _ada_reads) = join_alone(&relay, &mut registry).await;
         to_swarm.try_send(SwarmCommand::Gone { connection }).expect("an empty mailbox");
         let ended = registry.tasks.join_next_with_id().await.expect("the swarm ended");
         registry.ended(ended);
         assert_eq!((registry.swarms.len(), registry.tasks.len()), (0, 0));
         assert_eq!(relay.gauges.members(), 0);
+    }
+
+    fn relay() -> (Arc<Shared>, Registry, Mailboxes) {
+        let (relay, mailboxes) = Shared::new(String::new(), Default::default());
+        let registry = Registry::new(relay.clone());
+        (relay, registry, mailboxes)
+    }
+
+    async fn join_alone(
+        relay: &Shared,
+        registry: &mut Registry,
+    ) -> (ConnectionId, mpsc::Sender<SwarmCommand>, OutboxReader) {
+        let (ada, ada_in, reads) = enter(relay, "ada");
+        let connection = ada.connection;
+        registry.pass_on(ada);
+        (connection, ada_in.await.expect("an answer").expect("a place"), reads)
     }
 
     fn enter(relay: &Shared, user: &str) -> (Enter, Answer, OutboxReader) {

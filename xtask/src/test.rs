@@ -172,8 +172,8 @@ fn finish(command: &mut Command, limit: Duration) -> Result<()> {
 /// Shows the table at the end of a demonstration's log.
 fn tell(log: &Path) {
     let text = fs::read_to_string(log).unwrap_or_default();
-    if let Some((_, table)) = text.rsplit_once("\n\n") {
-        println!("{}", table.trim_end());
+    if let Some((_, table)) = text.trim_end().rsplit_once("\n\n") {
+        println!("{table}\n");
     }
 }
 
@@ -212,7 +212,7 @@ fn steps() -> Vec<Step> {
         Step { needs_linux: true, ..Step::ui("browser tests", "run e2e") },
         Step {
             needs_linux: true,
-            ..Step::cargo("bridge and browser", "test -p webrtc-bridge --test interop -- --ignored")
+            ..Step::cargo("bridge and browser", "test --workspace --test interop -- --ignored")
         },
         Step::demo("play mp3", "demo --built --format mp3 --seconds 15"),
         Step::demo("play flac", "demo --built --format flac --seconds 15"),

@@ -178,7 +178,7 @@ impl Song {
             let end = self.info.frames.map_or(i64::MAX, |frames| frames as i64);
             let from = self.begin.max(self.expected.unwrap_or(i64::MIN)).clamp(first, after);
             let to = after.min(end).max(from);
-            self.expected = Some(after);
+            self.expected = Some(self.expected.map_or(after, |expected| expected.max(after)));
             if after >= end {
                 self.reached_end = true;
             }

@@ -97,10 +97,18 @@ impl Peer {
                 done = self.shelf.next_done() => self.disk_work_done(done),
                 Some(sighting) = sightings.recv() => self.sighted(sighting),
                 () = sleep_until(view_at) => self.publish(),
-                _ = file_check.tick() => self.shelf.check(&self.store),
+                _ = file_check.tick() => self.look_around(),
             }
         };
         self.end(ended).await;
+    }
+
+    /// What may have changed without anyone telling: files, and this device's addresses.
+    fn look_around(&mut self) {
+        self.shelf.check(&self.store);
+        if self.swarm.as_mut().is_some_and(Swarm::refresh_invites) {
+            self.changed();
+        }
     }
 
     async fn end(mut self, done: Option<oneshot::Sender<()>>) {
@@ -305,7 +313,7 @@ impl Peer {
 
     fn disk_work_done(&mut self, done: Done) {
         match done {
-            Done::Added { name, outcome, .. } => self.file_added(&name, *outcome),
+            Done::Added { name, outcome } => self.file_added(&name, *outcome),
             Done::Expected { file_id, outcome } => match outcome {
                 Ok(()) => {
                     self.tell_files();

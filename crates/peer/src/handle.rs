@@ -179,7 +179,10 @@ impl PeerHandle {
         let store = self.store.clone();
         match tokio::task::spawn_blocking(move || work(store)).await {
             Ok(outcome) => outcome,
-            Err(ended) if ended.is_panic() => Err(StoreFault::Defect),
+            Err(ended) if ended.is_panic() => {
+                tracing::error!(%ended, "store work ended by panic");
+                Err(StoreFault::Defect)
+            }
             Err(_) => Err(StoreFault::Closing),
         }
     }

@@ -54,9 +54,18 @@ impl Hosting {
             .expect("a loopback address with a port is an address")
     }
 
-    /// Addresses under which others reached it when it started.
+    /// Addresses under which others reach it, as last looked up.
     pub fn invite_urls(&self) -> &[String] {
         &self.invite_urls
+    }
+
+    /// Looks those addresses up again: a party may begin before the network is up. True if
+    /// they changed.
+    pub fn refresh_invites(&mut self) -> bool {
+        let urls = invite_urls(self.port());
+        let changed = urls != self.invite_urls;
+        self.invite_urls = urls;
+        changed
     }
 
     /// Ends the relay, telling its members.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use protocol::host::{Intent, LogLevel, MeetingPoint, NetworkSettings, NoticeCode};
-use protocol::ids::{FileId, SwarmKey};
+use protocol::ids::{FileId, SwarmHash, SwarmKey};
 use protocol::limits;
 use sync_core::session::{Input, Session, SessionConfig, Wish};
 
@@ -42,6 +42,7 @@ impl Peer {
             Intent::RemoveFile { file_id } => self.remove_file(file_id),
             Intent::SelectFile { file_id } => self.wish(Wish::Select { file_id }),
             Intent::Play { file_id, position_ms } => {
+                self.tell_output_notice();
                 self.wish(Wish::Play { file_id, position: position_ms.into() });
             }
             Intent::Stop => self.wish(Wish::Stop),
@@ -143,6 +144,7 @@ impl Peer {
             && session.everyone_can_play(&first)
         {
             self.startup.play = false;
+            self.tell_output_notice();
             self.wish(Wish::Play { file_id: Some(first), position: Default::default() });
         }
     }
@@ -193,12 +195,7 @@ impl Peer {
         }
         let hash = swarm.hash.clone();
         self.swarm = Some(swarm);
-        let unshared = std::mem::take(&mut self.shelf.unshared);
-        self.remember(|settings| {
-            let shared = settings.shared_in(&hash).len();
-            let free = settings.files_per_member.saturating_sub(shared);
-            unshared.iter().take(free).for_each(|file| settings.share(&hash, file));
-        });
+        self.share_waiting_files(&hash);
         match at {
             MeetingPoint::Here => self.host().await,
             MeetingPoint::Anywhere => self.meet_nearby(),
@@ -206,6 +203,21 @@ impl Peer {
         }
         self.tell_output_notice();
         self.tell_files();
+    }
+
+    /// Shares what was added while in no swarm, as far as there are places.
+    fn share_waiting_files(&mut self, swarm: &SwarmHash) {
+        let settings = self.settings.current();
+        let shared = settings.shared_in(swarm).len();
+        let free = settings.files_per_member.saturating_sub(shared);
+        let waiting = self.shelf.unshared.len();
+        let now: Vec<FileId> = self.shelf.unshared.drain(..free.min(waiting)).collect();
+        self.remember(|settings| now.iter().for_each(|file| settings.share(swarm, file)));
+        for file_id in self.shelf.unshared.clone() {
+            let name = self.store.track(&file_id).map(|track| track.announcement.name.to_string());
+            let detail = format!("{}: no place is free", name.unwrap_or_default());
+            self.tell(LogLevel::Warning, NoticeCode::TooManyFiles, detail);
+        }
     }
 
     fn remove_file(&mut self, file_id: FileId) {

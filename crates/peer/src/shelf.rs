@@ -10,7 +10,7 @@ use protocol::host::{AddingView, Notice, NoticeCode, OutputChoice, TransferRates
 use protocol::ids::{FileId, InfoHash};
 use protocol::message::FileAnnouncement;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use track_store::{AddError, Fault, StoreChange, StoreError, Track, TrackStore};
 
 use crate::view::output_choices;
@@ -18,8 +18,7 @@ use crate::view::output_choices;
 /// What the member knows of its files beyond what the store keeps.
 #[derive(Default)]
 pub(crate) struct Shelf {
-    adding: BTreeMap<u64, Adding>,
-    last_job: u64,
+    adding: Vec<Adding>,
     jobs: JoinSet<Done>,
     /// Added while in no swarm; shared with the next one entered.
     pub(crate) unshared: Vec<FileId>,
@@ -28,11 +27,12 @@ pub(crate) struct Shelf {
     pub(crate) rates: BTreeMap<InfoHash, TransferRates>,
     /// Files the store was told to expect, so that it is told once.
     expected: BTreeSet<FileId>,
-    /// A look for vanished files is under way; on a hung network disk it takes its time.
-    is_checking: bool,
+    /// The look for vanished files that is under way; on a hung network disk it takes its time.
+    checking: Option<Id>,
 }
 
 struct Adding {
+    job: Id,
     name: String,
     size: u64,
     done: Arc<AtomicU64>,
@@ -41,7 +41,7 @@ struct Adding {
 /// A piece of disk work that ended.
 pub(crate) enum Done {
     /// A file of this device was read, or could not be.
-    Added { job: u64, name: String, outcome: Box<Result<Track, AddError>> },
+    Added { name: String, outcome: Box<Result<Track, AddError>> },
     /// The store was told of a file of somebody else.
     Expected { file_id: FileId, outcome: Result<(), StoreError> },
     /// The files of this device were looked for.
@@ -56,7 +56,7 @@ impl Shelf {
     /// Files being read.
     pub(crate) fn adding(&self) -> Vec<AddingView> {
         self.adding
-            .values()
+            .iter()
             .map(|adding| AddingView {
                 name: adding.name.clone(),
                 done_bytes: adding.done.load(Ordering::Relaxed),
@@ -67,19 +67,17 @@ impl Shelf {
 
     /// Starts reading a file of this device.
     pub(crate) fn add(&mut self, store: &TrackStore, path: PathBuf) {
-        self.last_job += 1;
-        let job = self.last_job;
         let name = shown_name(&path);
         let done = Arc::new(AtomicU64::new(0));
         let size = std::fs::metadata(&path).map_or(0, |meta| meta.len());
-        self.adding.insert(job, Adding { name: name.clone(), size, done: done.clone() });
-        let store = store.clone();
-        self.jobs.spawn_blocking(move || {
+        let (store, shown, counted) = (store.clone(), name.clone(), done.clone());
+        let job = self.jobs.spawn_blocking(move || {
             let outcome = store.add_file(&path, &|progress| {
-                done.store(progress.done_bytes, Ordering::Relaxed);
+                counted.store(progress.done_bytes, Ordering::Relaxed);
             });
-            Done::Added { job, name, outcome: Box::new(outcome) }
+            Done::Added { name: shown, outcome: Box::new(outcome) }
         });
+        self.adding.push(Adding { job: job.id(), name, size, done });
     }
 
     /// Tells the store of a file of somebody else, once.
@@ -97,14 +95,15 @@ impl Shelf {
     /// Looks whether the files of this device are still where they were; the store reports
     /// those that are not.
     pub(crate) fn check(&mut self, store: &TrackStore) {
-        if std::mem::replace(&mut self.is_checking, true) {
+        if self.checking.is_some() {
             return;
         }
         let store = store.clone();
-        self.jobs.spawn_blocking(move || {
+        let job = self.jobs.spawn_blocking(move || {
             store.check_files();
             Done::Checked
         });
+        self.checking = Some(job.id());
     }
 
     /// Lists the sound devices, which some systems take their time for.
@@ -129,22 +128,22 @@ impl Shelf {
     /// The next piece of disk work that ends; waits for ever when none is under way.
     pub(crate) async fn next_done(&mut self) -> Done {
         loop {
-            match self.jobs.join_next().await {
-                Some(Ok(done)) => {
-                    match &done {
-                        Done::Added { job, .. } => drop(self.adding.remove(job)),
-                        Done::Checked => self.is_checking = false,
-                        // Refused for now: a later look through the list tries again.
-                        Done::Expected { file_id, outcome: Err(_) } => {
-                            self.expected.remove(file_id);
-                        }
-                        Done::Expected { .. } | Done::Removed { .. } | Done::Outputs(_) => {}
+            let Some(ended) = self.jobs.join_next_with_id().await else {
+                std::future::pending().await
+            };
+            let job = ended.as_ref().map_or_else(JoinError::id, |(job, _)| *job);
+            self.adding.retain(|adding| adding.job != job);
+            self.checking.take_if(|checking| *checking == job);
+            match ended {
+                Ok((_, done)) => {
+                    // Refused for now: a later look through the list tries again.
+                    if let Done::Expected { file_id, outcome: Err(_) } = &done {
+                        self.expected.remove(file_id);
                     }
                     return done;
                 }
                 // A panic in the store is a defect there; it may not take the party down.
-                Some(Err(error)) => tracing::error!(%error, "disk work ended by panic"),
-                None => std::future::pending().await,
+                Err(error) => tracing::error!(%error, "disk work ended by panic"),
             }
         }
     }

@@ -97,6 +97,11 @@ impl Swarm {
         self.hosting.as_ref()
     }
 
+    /// Looks up under which addresses others reach a relay carried here. True if they changed.
+    pub(crate) fn refresh_invites(&mut self) -> bool {
+        self.hosting.as_mut().is_some_and(Hosting::refresh_invites)
+    }
+
     /// Where the members meet.
     pub(crate) fn address(&self) -> Option<&RelayAddress> {
         match &self.meeting {

@@ -60,22 +60,29 @@ export function openSwarm(host: Host): Swarm {
       return
     }
     running = run(host, engine, state.me.userId)
-    if (latest) running.handleView(latest)
+    running.handleView(latest ?? state)
     const oldest = performance.now() - EARLY_CALL_KEPT
     for (const { from, data, at } of inbox.splice(0)) if (at >= oldest) running.handleSignal(from, data)
+  }
+
+  function loadOnce(state: SwarmState): void {
+    if (loading || running || closed || state.transfers.length === 0) return
+    loading = true
+    load(state).catch((cause: unknown) => {
+      inbox = []
+      reportFault(host, `transfers cannot start: ${asError(cause).message}`)
+      setTimeout(() => {
+        loading = false
+        if (latest) loadOnce(latest)
+      }, RELOAD)
+    })
   }
 
   return {
     handleView(view) {
       latest = view
       if (running) running.handleView(view)
-      if (loading || view.transfers.length === 0) return
-      loading = true
-      load(view).catch((cause: unknown) => {
-        inbox = []
-        setTimeout(() => (loading = false), RELOAD)
-        reportFault(host, `transfers cannot start: ${asError(cause).message}`)
-      })
+      else loadOnce(view)
     },
     handleSignal(from, data) {
       if (running) running.handleSignal(from, data)

@@ -175,10 +175,16 @@ impl Drop for Stage {
         if self.recordings == self.dir {
             return;
         }
-        for entry in std::fs::read_dir(&self.recordings).into_iter().flatten().flatten() {
-            let _ = std::fs::copy(entry.path(), self.dir.join(entry.file_name()));
+        let moved = std::fs::read_dir(&self.recordings).and_then(|mut entries| {
+            entries.try_for_each(|entry| {
+                let entry = entry?;
+                std::fs::copy(entry.path(), self.dir.join(entry.file_name())).map(drop)
+            })
+        });
+        match moved {
+            Ok(()) => drop(std::fs::remove_dir_all(&self.recordings)),
+            Err(error) => println!("recordings stay in {}: {error}", self.recordings.display()),
         }
-        let _ = std::fs::remove_dir_all(&self.recordings);
     }
 }
 

@@ -43,10 +43,10 @@ const PEAK: usize = 24;
 /// half a second at 500 ppm. (samples: 0.5 ms)
 const NEAR_BY: usize = 24;
 /// Length of what is compared there: short enough that a player which corrects itself by
-/// 500 ppm does not blur it. (samples: 0.1 s)
-const SHORT: usize = 4_800;
-/// How many windows away that neighbour may be.
-const NEIGHBOURS: usize = 4;
+/// 500 ppm does not blur it. (samples: 50 ms)
+const SHORT: usize = 2_400;
+/// How many windows after a clear one are followed: a correction of 2 ms takes so long.
+const FOLLOWED: usize = 16;
 /// Root mean square below which a window counts as silent. (-60 dBFS)
 const SILENT: f64 = 1e-3;
 
@@ -82,15 +82,16 @@ pub fn track(first: &[f32], second: &[f32]) -> Vec<Window> {
         .collect();
     let mut verdicts: Vec<Verdict> =
         starts.iter().map(|start| tracker.judge(&first, &second, *start)).collect();
+    let clear = verdicts.clone();
     let mut follow = |numbers: &mut dyn Iterator<Item = usize>| {
         let mut known: Option<(usize, f64)> = None;
         for number in numbers {
-            match (verdicts[number], known) {
+            match (clear[number], known) {
                 (Verdict::Lag(lag), _) => known = Some((number, lag)),
-                (Verdict::Refused, Some((of, lag))) if number.abs_diff(of) <= NEIGHBOURS => {
+                (Verdict::Refused, Some((of, lag))) if number.abs_diff(of) <= FOLLOWED => {
                     if let Some(lag) = tracker.follow(&first, &second, starts[number], lag) {
                         verdicts[number] = Verdict::Lag(lag);
-                        known = Some((number, lag));
+                        known = Some((of, lag));
                     }
                 }
                 (Verdict::Refused | Verdict::Silent, _) => {}
@@ -175,12 +176,18 @@ impl Tracker {
         }
     }
 
-    /// How far the second lies behind at the middle of a window, if that is close to `near`.
-    /// (seconds)
+    /// How far the second lies behind in the middle of a window, if every part of the window
+    /// that sounds fits close to `near`. (seconds)
     fn follow(&self, first: &[f32], second: &[f32], start: usize, near: f64) -> Option<f64> {
-        let middle = start + (WINDOW - SHORT) / 2;
-        let sought = &first[middle..middle + SHORT];
-        let around = (middle as f64 + near * RATE).round() as usize;
+        let parts = (start..start + WINDOW).step_by(SHORT);
+        let lags: Option<Vec<f64>> =
+            parts.map(|part| self.follow_part(first, second, part, near)).collect();
+        lags?.get(WINDOW / SHORT / 2).copied()
+    }
+
+    fn follow_part(&self, first: &[f32], second: &[f32], start: usize, near: f64) -> Option<f64> {
+        let sought = &first[start..start + SHORT];
+        let around = (start as f64 + near * RATE).round() as usize;
         let place = |from: usize| second.get(from..from + SHORT);
         let likeness = |from: usize| -> Option<f64> {
             let there = place(from)?;
@@ -193,11 +200,13 @@ impl Tracker {
             .filter_map(|from| Some((from, likeness(from)?)))
             .max_by(|left, right| left.1.total_cmp(&right.1))?;
         let there = place(found)?;
+        if rms(sought) < SILENT && rms(there) < SILENT {
+            return Some(near);
+        }
         let fit = self.refine(sought, there, &self.short_taper);
-        let sounds = rms(sought) >= SILENT && rms(there) >= SILENT;
         let is_inside = found.abs_diff(around) < NEAR_BY;
-        (sounds && is_inside && fit.likeness >= LIKENESS)
-            .then(|| (found as f64 - middle as f64 + fit.lag) / RATE)
+        (is_inside && fit.likeness >= LIKENESS)
+            .then(|| (found as f64 - start as f64 + fit.lag) / RATE)
     }
 
     /// Where in `place` the window may lie, to the whole sample, likeliest first.

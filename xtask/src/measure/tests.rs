@@ -123,6 +123,17 @@ fn two_different_pieces_are_refused_rather_than_measured() {
 }
 
 #[test]
+fn a_stretch_of_other_sound_is_refused_although_its_neighbours_fit() {
+    let mut foreign = music(1);
+    foreign[233_300..240_000].copy_from_slice(&music(2)[..6_700]);
+    let first = played(music(1), 0.0, Span::from_secs(0));
+    let second = played(foreign, 0.0, Span::from_millis(1));
+    let found = compare(&first, &second);
+    assert!(found.refused() > 0, "140 ms of another piece went unnoticed");
+    assert!(found.measured() > 20, "and no more than that is refused");
+}
+
+#[test]
 fn a_tone_that_fits_at_many_places_is_refused() {
     let tone: Vec<f32> = (0..RATE * SECONDS)
         .map(|frame| (2.0 * std::f32::consts::PI * 440.0 / RATE as f32 * frame as f32).sin())

@@ -95,7 +95,9 @@ impl Session {
         if !start.is_overdue && readiness::is_worth_waiting(members, &start.file_id) {
             return;
         }
-        let Some(clock) = self.timeline.settled_clock(now) else { return };
+        // Also while a song is still carried over: what comes next has no past to move.
+        let known = self.timeline.root_clock();
+        let Some(clock) = known.filter(|clock| clock.is_fit_to_play(now)) else { return };
         let round_trip = self.timeline.path().long_round_trip().unwrap_or(Span::ZERO);
         let anchor = clock.to_swarm(now) + lead(round_trip, self.output_notice);
         let Some(Start { file_id, position, .. }) = self.start.take() else { return };

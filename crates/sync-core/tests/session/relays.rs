@@ -80,6 +80,25 @@ fn a_director_tells_a_replaced_relay_what_plays_without_a_step() {
 }
 
 #[test]
+fn another_place_in_the_song_does_not_wait_until_a_replaced_relay_is_known_well() {
+    let mut ada = Member::online("ada", &["ada", "mia"]);
+    ada.input(Input::LocalFiles { announcements: vec![announcement(1)], readiness: vec![] });
+    ada.hear(ServerMessage::SelectFile { file_id: file(1), term: 1 });
+    ada.hear(play(ada.swarm_now(), 1));
+    ada.run(Span::from_secs(20));
+    ada.replace_relay(Span::from_secs(-4_000));
+    ada.hear(joined_at_new_relay(&["ada", "mia"]));
+    ada.hear(ServerMessage::FileAnnounce { user_id: id("ada"), file: announcement(1) });
+    ada.run(Span::from_millis(400));
+    ada.sent();
+    ada.wish(Wish::Play { file_id: Some(file(1)), position: at_second(30) });
+    let sent = ada.sent();
+    let Some(ClientMessage::Play(playback)) = sent.last() else { panic!("{sent:?}") };
+    ada.hear(ServerMessage::Play { playback: playback.clone(), term: 1 });
+    assert_eq!(ada.told_plan, Some(PlayoutPlan::from(playback)), "nor does this device");
+}
+
+#[test]
 fn who_does_not_lead_tells_a_replaced_relay_nothing_and_follows_the_director() {
     let mut mia = Member::online("mia", &["ada", "mia"]);
     mia.hear(play(mia.swarm_now(), 1));

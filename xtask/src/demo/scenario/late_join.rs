@@ -63,6 +63,8 @@ pub fn show(arguments: &Arguments) -> Result<()> {
     report.at_most("held of the song 3 s after", Some(share_held), 99.0, "%");
     report.section("the newcomer beside a member who was there");
     report_together(&mut report, &newcomer);
+    report.none_of("gaps of the newcomer", newcomer.second_gaps.len());
+    report.none_of("jumps of the newcomer", newcomer.steps());
     report.section("the two who were there");
     report_together(&mut report, &others);
     for (name, heard) in [("a", &heard_a), ("b", &heard_b)] {
