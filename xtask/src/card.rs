@@ -134,7 +134,7 @@ impl Rack {
         writeln!(text, "pcm_type.swarmcard {{ lib \"{}\" }}", library.display())?;
         for card in cards {
             let capture = capture_file(&recordings, &card.name);
-            for file in [capture.with_extension("cap.idx"), capture] {
+            for file in [capture.with_extension("cap.idx"), unplugged_file(&capture), capture] {
                 if file.exists() {
                     std::fs::remove_file(&file)?;
                 }
@@ -151,10 +151,33 @@ impl Rack {
         ("ALSA_CONFIG_PATH", &self.conf)
     }
 
+    /// Pulls the plug of a card.
+    ///
+    /// # Errors
+    ///
+    /// When the file that stands for it cannot be made.
+    pub fn unplug(&self, name: &str) -> Result<()> {
+        Ok(std::fs::write(unplugged_file(&self.capture(name)), "")?)
+    }
+
+    /// Puts it in again.
+    ///
+    /// # Errors
+    ///
+    /// When it was not out.
+    pub fn plug_in(&self, name: &str) -> Result<()> {
+        Ok(std::fs::remove_file(unplugged_file(&self.capture(name)))?)
+    }
+
     /// What was played on the card of this name.
     pub fn capture(&self, name: &str) -> PathBuf {
         capture_file(&self.recordings, name)
     }
+}
+
+/// The file whose presence pulls the plug of the card with this capture.
+fn unplugged_file(capture: &Path) -> PathBuf {
+    capture.with_extension("cap.unplugged")
 }
 
 fn capture_file(dir: &Path, name: &str) -> PathBuf {

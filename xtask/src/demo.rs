@@ -64,6 +64,8 @@ pub enum Scenario {
     DirectorKilled,
     /// The relay is killed and started again while the music plays
     RelayRestart,
+    /// A member's sound card is pulled out and put in again while the music plays
+    DeviceLost,
     /// A song of three minutes and one of three hours need the same memory
     Memory,
     /// Transfer between two apps beside transfer between two browsers
@@ -106,6 +108,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Scenario::LateJoin => scenario::late_join::show(arguments),
         Scenario::DirectorKilled => scenario::director_killed::show(arguments),
         Scenario::RelayRestart => scenario::relay_restart::show(arguments),
+        Scenario::DeviceLost => scenario::device_lost::show(arguments),
         Scenario::Memory => scenario::memory::show(arguments),
         Scenario::Transfer => scenario::transfer::show(arguments),
         Scenario::Interop => scenario::interop::show(arguments),

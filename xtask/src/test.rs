@@ -224,6 +224,7 @@ fn steps() -> Vec<Step> {
         Step::demo("late join", "demo --built --scenario late-join"),
         Step::demo("director killed", "demo --built --scenario director-killed"),
         Step::demo("relay restart", "demo --built --scenario relay-restart"),
+        Step::demo("device lost", "demo --built --scenario device-lost"),
         Step::demo("plain webtorrent", "demo --built --scenario interop"),
         Step::demo("memory", "demo --built --scenario memory"),
     ]

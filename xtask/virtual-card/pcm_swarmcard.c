@@ -22,6 +22,9 @@
  *   hidden    frames of latency that nobody tells                          (0)
  *   step      the position advances in steps of so many frames             (1)
  *
+ * While a file exists that is named like the capture with ".unplugged" behind it, the card is
+ * gone, as a pulled plug leaves it: what was queued is not heard, and nothing opens it.
+ *
  * See README.md beside this file for how to use it by hand.
  */
 
@@ -159,6 +162,14 @@ static void end_run(card_t *card, unsigned long long heard, int dry)
 		heard = card->written;
 	note(card, "{\"event\":\"end\",\"frames\":%llu,\"dry\":%s,\"atNs\":%lld}\n", heard,
 	     dry ? "true" : "false", now_ns());
+}
+
+/* Whether somebody pulled the plug. */
+static int is_unplugged(const card_t *card)
+{
+	char name[PATH_MAX];
+	snprintf(name, sizeof name, "%s.unplugged", card->file);
+	return access(name, F_OK) == 0;
 }
 
 static int card_start(snd_pcm_ioplug_t *io)
@@ -300,6 +311,12 @@ static int card_poll_revents(snd_pcm_ioplug_t *io, struct pollfd *pfd, unsigned 
 	if (read(card->timer, &expirations, sizeof expirations) < 0 && errno != EAGAIN)
 		return -errno;
 	unsigned long long at = position(card);
+	if (is_unplugged(card)) {
+		end_run(card, at, 0);
+		snd_pcm_ioplug_set_state(io, SND_PCM_STATE_DISCONNECTED);
+		*revents = POLLERR | POLLHUP;
+		return 0;
+	}
 	if (card->running && !card->draining && at >= card->written)
 		end_run(card, card->written, 1);
 	if (card->dry) {
@@ -340,6 +357,8 @@ static int card_hw_params(snd_pcm_ioplug_t *io, snd_pcm_hw_params_t *params)
 	char name[PATH_MAX];
 	(void)params;
 	card->avail_min = io->period_size;
+	if (is_unplugged(card))
+		return -ENODEV;
 	if (card->capture >= 0)
 		return 0;
 	snprintf(name, sizeof name, "%s.idx", card->file);

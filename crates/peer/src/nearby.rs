@@ -64,12 +64,13 @@ impl Nearby {
         match event {
             ServiceEvent::ServiceResolved(service) => {
                 let Some(party) = party(&service) else { return false };
-                if self.own.as_ref().is_some_and(|(id, _)| *id == party.id)
-                    || self.parties.len() == MOST_PARTIES
-                {
+                let fullname = service.fullname.clone();
+                let is_own = self.own.as_ref().is_some_and(|(id, _)| *id == party.id);
+                let is_full =
+                    self.parties.len() == MOST_PARTIES && !self.parties.contains_key(&fullname);
+                if is_own || is_full {
                     return false;
                 }
-                let fullname = service.fullname.clone();
                 self.parties.insert(fullname, party.clone()).as_ref() != Some(&party)
             }
             ServiceEvent::ServiceRemoved(_, fullname) => self.parties.remove(&fullname).is_some(),
@@ -150,4 +151,84 @@ fn party(service: &ResolvedService) -> Option<NearbyParty> {
         name: name.to_string(),
         url: format!("ws://{host}:{}/ws", service.port),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// What a service with these properties and addresses says.
+    fn said(properties: &[(&str, &str)], addresses: &str) -> Option<NearbyParty> {
+        let service =
+            ServiceInfo::new(SERVICE_TYPE, "host", "host.local.", addresses, 8080, properties);
+        party(&service.unwrap().as_resolved_service())
+    }
+
+    const SOUND: [(&str, &str); 4] =
+        [("v", "1"), ("path", "/ws"), ("id", "a1b2"), ("name", "Red Fox")];
+
+    fn but(key: &str, value: &'static str) -> Vec<(&'static str, &'static str)> {
+        SOUND.iter().map(|&(k, v)| (k, if k == key { value } else { v })).collect()
+    }
+
+    #[test]
+    fn a_sound_announcement_names_a_party_by_its_ipv4_address() {
+        let party = said(&SOUND, "fd00::7,192.168.1.7").unwrap();
+        assert_eq!((party.id.as_str(), party.name.as_str()), ("a1b2", "Red Fox"));
+        assert_eq!(party.url, "ws://192.168.1.7:8080/ws");
+        assert_eq!(said(&SOUND, "fd00::7").unwrap().url, "ws://[fd00::7]:8080/ws");
+    }
+
+    #[test]
+    fn what_strangers_announce_wrongly_is_no_party() {
+        let long = "a1".repeat(17).leak();
+        for (key, value) in
+            [("v", "2"), ("path", "/else"), ("id", ""), ("id", "../x"), ("id", long), ("name", "")]
+        {
+            assert!(said(&but(key, value), "192.168.1.7").is_none(), "{key}={value}");
+        }
+        assert!(said(&SOUND[..2], "192.168.1.7").is_none(), "no id");
+        assert!(said(&SOUND, "fe80::7").is_none(), "an address that a URL cannot carry");
+        let name = said(&but("name", "Red\u{202e}\u{7}Fox"), "192.168.1.7").unwrap().name;
+        assert!(!name.contains(['\u{202e}', '\u{7}']), "{name:?}");
+    }
+
+    #[tokio::test]
+    async fn a_party_is_seen_on_the_network_until_it_is_withdrawn_and_not_by_its_host() {
+        let (to_host, mut host_sees) = mpsc::channel(64);
+        let (to_guest, mut guest_sees) = mpsc::channel(64);
+        let (mut host, mut guest) = (Nearby::start(to_host), Nearby::start(to_guest));
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).unwrap();
+        let id = protocol::ids::hex(&random);
+        let alias = Alias::parse("Red Fox").unwrap();
+        host.announce(&id, &alias, 4711);
+        let met = tokio::time::timeout(Duration::from_secs(20), async {
+            loop {
+                guest.saw(guest_sees.recv().await.unwrap());
+                if let Some(party) = guest.parties().into_iter().find(|party| party.id == id) {
+                    break party;
+                }
+            }
+        })
+        .await
+        .expect("the announcement arrives");
+        assert!(met.name == "Red Fox" && met.url.ends_with(":4711/ws"), "{met:?}");
+
+        while let Ok(sighting) = host_sees.try_recv() {
+            host.saw(sighting);
+        }
+        assert!(!host.parties().iter().any(|party| party.id == id), "a host sees itself");
+
+        host.withdraw();
+        tokio::time::timeout(Duration::from_secs(20), async {
+            while guest.parties().iter().any(|party| party.id == id) {
+                guest.saw(guest_sees.recv().await.unwrap());
+            }
+        })
+        .await
+        .expect("the goodbye arrives");
+    }
 }

@@ -133,6 +133,11 @@ impl Stage {
         members.try_into().ok().context("as many members as names")
     }
 
+    /// The cards, to pull their plugs.
+    pub fn rack(&self) -> &Rack {
+        &self.rack
+    }
+
     /// What was played on the card of a member.
     ///
     /// # Errors
