@@ -36,6 +36,10 @@ const MAX_CHANNELS: usize = 64;
 /// variable bit rate may need a dozen before it.
 const PRE_ROLL: i64 = 16 * 1_152;
 
+/// Packets in a row with stamps off by more than half a packet, after which these are believed:
+/// uneven stamps come one or two in a row.
+const ASTRAY: u32 = 3;
+
 /// Damaged packets in a row after which a song counts as over: about a second and a half.
 const MAX_DAMAGED: u32 = 64;
 
@@ -104,6 +108,8 @@ pub(crate) struct Song {
     damaged: u32,
     /// Frames in a packet, the largest seen.
     unit: i64,
+    /// Packets in a row whose stamps are further off than uneven ones are.
+    astray: u32,
     reached_end: bool,
 }
 
@@ -158,6 +164,7 @@ impl Song {
             right: Vec::new(),
             damaged: 0,
             unit: 1,
+            astray: 0,
             reached_end: false,
         })
     }
@@ -205,6 +212,7 @@ impl Song {
         self.begin = frame;
         self.expected = None;
         self.damaged = 0;
+        self.astray = 0;
         self.reached_end = false;
         if from > 0 {
             let ticks = self.reader.ticks_of(from + self.lead_in(), self.info.sample_rate);
@@ -219,7 +227,7 @@ impl Song {
 
     /// Where a packet's first frame lies in the song; none for one that only leads up to the
     /// frames sought and does not say it exactly.
-    fn place(&self, packet: Decoded) -> Option<i64> {
+    fn place(&mut self, packet: Decoded) -> Option<i64> {
         let stamped = packet.stamped.saturating_sub(self.lead_in());
         // Frames follow each other although the stamps of a coarse clock, or uneven ones, say
         // otherwise. After damage half a packet is the most that is not a missing one.
@@ -228,10 +236,16 @@ impl Song {
             (true, false) => self.unit,
             (true, true) => self.unit / 2,
         };
-        if let Some(expected) = self.expected
-            && stamped.saturating_sub(expected).saturating_abs() <= stray
-        {
-            return Some(expected);
+        if let Some(expected) = self.expected {
+            let off = stamped.saturating_sub(expected).saturating_abs();
+            let is_astray = self.reader.is_even && off > self.unit / 2;
+            self.astray = if is_astray { self.astray + 1 } else { 0 };
+            // Stamps that stay off belong to a part that was joined on, and whoever begins
+            // there goes by them.
+            if off <= stray && self.astray < ASTRAY {
+                return Some(expected);
+            }
+            self.astray = 0;
         }
         if !self.reader.is_even {
             return Some(stamped);

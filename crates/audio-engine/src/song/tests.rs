@@ -174,6 +174,25 @@ fn a_seek_gives_the_same_samples_as_playing_there() {
 }
 
 #[test]
+fn behind_a_join_with_other_stamps_all_agree_whether_they_played_through_it_or_not() {
+    let mut song = open(media!("shifted.m4a")).unwrap();
+    let mut straight = vec![0.0; LONG as usize + 4_096];
+    while let Some(chunk) = song.next_chunk().unwrap() {
+        let first = chunk.first as usize;
+        straight[first..first + chunk.left.len()].copy_from_slice(chunk.left);
+    }
+    // The first of these lies before the join, the others far enough behind it.
+    for target in [10_000, 26_000, 45_000, 60_000] {
+        song.seek(target).unwrap();
+        let chunk = song.next_chunk().unwrap().expect("it goes on");
+        let truth = |n: i64| straight[n as usize];
+        let here = likeness(chunk.left, truth, chunk.first);
+        let beside = likeness(chunk.left, truth, chunk.first + 1);
+        assert!(here > 0.99 && beside < here, "{here:.4} alike at {target}");
+    }
+}
+
+#[test]
 fn what_is_no_song_is_refused_with_a_reason() {
     let text = b"It was a dark and stormy night; the rain fell in torrents. ".repeat(400);
     for (name, bytes) in [("empty", Vec::new()), ("text", text), ("zeros", vec![0; 50_000])] {
