@@ -8,7 +8,7 @@ use sync_core::session::Input;
 use track_store::{AddError, Origin, Track};
 
 use crate::actor::Peer;
-use crate::shelf::add_notice;
+use crate::shelf::{add_notice, shown_name};
 
 impl Peer {
     /// Starts reading a file of this device, if one more may be shared.
@@ -16,7 +16,7 @@ impl Peer {
         let limit = self.settings.current().files_per_member;
         let shared = self.own_announcements().len() + self.shelf.unshared.len();
         if shared + self.shelf.adding_count() >= limit {
-            let detail = format!("{}: {limit} are shared already", path.display());
+            let detail = format!("{}: no more than {limit} can be shared", shown_name(&path));
             return self.tell(LogLevel::Warning, NoticeCode::TooManyFiles, detail);
         }
         self.shelf.add(&self.store, path);

@@ -186,8 +186,12 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        line.push_str(": ");
-        line.push_str(&error.to_string());
+        let text = error.to_string();
+        // Some errors name their cause themselves.
+        if !line.ends_with(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
         cause = error.source();
     }
     line
@@ -235,7 +239,7 @@ impl Changes {
     }
 }
 
-fn shown_name(path: &Path) -> String {
+pub(crate) fn shown_name(path: &Path) -> String {
     let raw = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     protocol::ids::FileName::clean(&raw).map_or_else(|| "?".to_owned(), |name| name.to_string())
 }
@@ -283,5 +287,32 @@ impl StoreInbox {
 
     fn lock(&self) -> MutexGuard<'_, Changes> {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn pieces_that_cannot_be_kept_are_told_once_for_each_torrent() {
+        let inbox = StoreInbox::default();
+        let torrent = InfoHash::parse("a".repeat(40)).unwrap();
+        for _ in 0..100 {
+            inbox.post_unkept(torrent.clone(), &StoreError::DiskFull { action: "write a piece" });
+        }
+        let changes = inbox.take().await;
+        let [notice] = changes.unkept.values().collect::<Vec<_>>()[..] else { panic!("not one") };
+        assert_eq!(notice.code, NoticeCode::DiskFull);
+        assert!(notice.detail.contains("write a piece"), "{notice:?}");
+    }
+
+    #[test]
+    fn a_cause_that_an_error_names_itself_is_not_said_twice() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("no sound: {0}")]
+        struct NoSound(#[source] std::io::Error);
+        let error = NoSound(std::io::Error::other("pulled out"));
+        assert_eq!(with_causes(&error), "no sound: pulled out");
     }
 }
