@@ -127,6 +127,7 @@ test('a member that a tracker brings too is connected to once', async () => {
     const infoHash = await seed(ada)
     const trackers = [tracker.url]
     await carry(ada, { infoHash, hasMetainfo: true, complete: true, trackers })
+    await expect.poll(() => tracker.seeds(infoHash), WAIT).toBe(1)
     await carry(bob, { infoHash, trackers })
     await expect.poll(() => connections(bob), WAIT).toEqual({ ever: 1, open: 1 })
 
@@ -145,6 +146,9 @@ test('a plain WebTorrent client that knows only the tracker fetches a file', asy
     const [ada, stranger] = [await enter('ada'), await enter('stranger')]
     const infoHash = await seed(ada)
     await carry(ada, { infoHash, hasMetainfo: true, complete: true, trackers: [tracker.url] })
+    // Two who announce at the same moment call each other, and plain WebTorrent may then close
+    // both connections; it would try again at the tracker's next interval, minutes later.
+    await expect.poll(() => tracker.seeds(infoHash), WAIT).toBe(1)
 
     const fetched = await stranger.evaluate(([hash, url]) => window.member.fetchPlainly(hash, url), [
       infoHash,

@@ -5,6 +5,8 @@ import Server from 'bittorrent-tracker/server'
 
 export interface Tracker {
   readonly url: string
+  /** How many have announced that they hold all of a torrent. */
+  seeds(infoHash: string): number
   close(): Promise<void>
 }
 
@@ -18,6 +20,7 @@ export function openTracker(): Promise<Tracker> {
     server.listen(0, '127.0.0.1', () => {
       resolve({
         url: `ws://127.0.0.1:${portOf(server.http)}`,
+        seeds: (infoHash) => server.torrents[infoHash]?.complete ?? 0,
         close: () =>
           new Promise((closed) => {
             server.close(() => closed())
