@@ -67,7 +67,7 @@ async fn enter(
     loop {
         let answer = match inbound.read(reader).await? {
             Read::Message(ClientMessage::Join { swarm_hash, user_id, alias, resume }) => {
-                let join = Join { user_id, alias, resume };
+                let join = Join { user_id, alias, resume, time: None };
                 let connection = relay.next_connection();
                 let (outbox, outbox_out) = outbox(&relay.limits);
                 let (answer, answered) = oneshot::channel();

@@ -138,7 +138,7 @@ impl Peer {
 
     fn next_view(&self) -> Instant {
         let moving = self.shelf.adding_count() > 0
-            || self.swarm.as_ref().is_some_and(|swarm| swarm.session.plan().is_some());
+            || self.swarm.as_ref().is_some_and(|swarm| !swarm.session.schedule().is_silent());
         let pause = match (self.view_due.changed, moving) {
             (true, _) => VIEW_PAUSE,
             (false, true) => POSITION_PAUSE,
@@ -172,8 +172,8 @@ impl Peer {
         match output {
             Output::Send(message) => swarm.send(Outgoing::Message(Box::new(message))),
             Output::Ping => swarm.send(Outgoing::Ping),
-            Output::Timeline { clock, plan } => {
-                self.playout.set_timeline(clock, plan);
+            Output::Timeline { clock, schedule } => {
+                self.playout.set_timeline(clock, schedule);
                 self.keep_songs();
             }
             Output::Signal { from, data } => {
@@ -284,7 +284,8 @@ impl Peer {
     fn keep_songs(&mut self) {
         let mut wanted = BTreeSet::new();
         if let Some(swarm) = &self.swarm {
-            wanted.extend(swarm.session.plan().map(|plan| plan.file_id.clone()));
+            let plans = swarm.session.schedule().plans();
+            wanted.extend(plans.iter().map(|plan| plan.file_id.clone()));
             wanted.extend(swarm.session.selection().cloned());
         }
         self.playout.keep(&wanted, &self.store);

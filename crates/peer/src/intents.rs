@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use protocol::host::{Intent, LogLevel, MeetingPoint, NetworkSettings, NoticeCode};
 use protocol::ids::{FileId, SwarmHash, SwarmKey};
 use protocol::limits;
+use sync_core::schedule::Schedule;
 use sync_core::session::{Input, Session, SessionConfig, Wish};
 
 use crate::actor::Peer;
@@ -85,6 +86,12 @@ impl Peer {
                     self.shelf.rates.insert(info_hash, rates);
                 }
             }
+            Intent::Pause
+            | Intent::Resume
+            | Intent::Seek { .. }
+            | Intent::SetRepeat { .. }
+            | Intent::PlayNext { .. }
+            | Intent::SaveTrace => {}
             Intent::ReportFault { text } => {
                 let text: String = text.chars().take(limits::MAX_ERROR_TEXT).collect();
                 self.tell(LogLevel::Warning, NoticeCode::WindowFault, text);
@@ -97,7 +104,7 @@ impl Peer {
     pub(crate) async fn leave(&mut self) {
         self.nearby.withdraw();
         if let Some(swarm) = self.swarm.take() {
-            self.playout.set_timeline(None, None);
+            self.playout.set_timeline(None, Schedule::silent());
             self.playout.keep(&Default::default(), &self.store);
             self.shelf.clear_swarm();
             swarm.leave().await;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use protocol::ids::{Alias, SwarmHash, UserId};
 use protocol::time::{MediaTime, Millis, Span};
 use protocol::{ClientMessage, ServerMessage};
+use sync_core::schedule::Schedule;
 use sync_core::session::{Input, Output, Session, SessionConfig, Wish};
 use sync_core::{ClockEstimate, PlayoutPlan};
 
@@ -50,7 +51,7 @@ pub struct Device {
     pub outputs: Vec<(TrueTime, Output)>,
     user_id: UserId,
     clock: Option<ClockEstimate>,
-    plan: Option<PlayoutPlan>,
+    schedule: Schedule,
     /// Counts connections, so that what was on its way on an old one is lost.
     connection: u32,
     is_connected: bool,
@@ -110,7 +111,7 @@ impl World {
             outputs: Vec::new(),
             user_id,
             clock: None,
-            plan: None,
+            schedule: Schedule::silent(),
             connection: 0,
             is_connected: false,
             is_alive: true,
@@ -197,15 +198,16 @@ impl World {
     /// The position of the song that a device with a perfect sound card plays now.
     pub fn heard(&self, id: DeviceId) -> Option<MediaTime> {
         let device = &self.devices[id.0];
-        let plan = device.plan.as_ref().filter(|_| device.is_alive)?;
-        let position = plan.position_at(device.clock?.to_swarm(device.crystal.local(self.now)));
+        let now = device.clock?.to_swarm(device.crystal.local(self.now));
+        let plan = device.schedule.plan_at(now).filter(|_| device.is_alive)?;
+        let position = plan.position_at(now);
         (position >= MediaTime::default()).then_some(position)
     }
 
     /// When what a device was told to play is, or was, first heard there.
     pub fn start_of(&self, id: DeviceId) -> Option<TrueTime> {
         let device = &self.devices[id.0];
-        let plan = device.plan.as_ref()?;
+        let plan = device.schedule.last()?;
         Some(device.crystal.when(device.clock?.to_local(plan.anchor)))
     }
 
@@ -319,12 +321,12 @@ impl World {
                     let t0 = self.devices[id.0].crystal.local(self.now).into();
                     self.send_up(id, ClientMessage::TimePing { t0 });
                 }
-                Output::Timeline { clock, plan } => {
+                Output::Timeline { clock, schedule } => {
                     let device = &mut self.devices[id.0];
-                    let was_playing = device.plan.is_some() && device.clock.is_some();
-                    let is_playing = plan.is_some() && clock.is_some();
+                    let was_playing = !device.schedule.is_silent() && device.clock.is_some();
+                    let is_playing = !schedule.is_silent() && clock.is_some();
                     device.gaps += u32::from(was_playing && !is_playing);
-                    (device.clock, device.plan) = (clock, plan);
+                    (device.clock, device.schedule) = (clock, schedule);
                 }
                 Output::Signal { .. } | Output::Notice { .. } | Output::Changed => {}
             }
@@ -388,6 +390,6 @@ impl Device {
 
     /// What it was told to play.
     pub fn plan(&self) -> Option<&PlayoutPlan> {
-        self.plan.as_ref()
+        self.schedule.last()
     }
 }

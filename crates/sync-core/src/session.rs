@@ -27,7 +27,7 @@ use protocol::{ClientMessage, ServerMessage};
 use crate::cadence::{Pace, PingCadence};
 use crate::clock::ClockEstimate;
 use crate::readiness::{self, HoldingsReport};
-use crate::schedule::PlayoutPlan;
+use crate::schedule::{PlayoutPlan, Schedule};
 use crate::timeline::Timeline;
 use restore::Restoration;
 use roster::Roster;
@@ -126,8 +126,8 @@ pub enum Output {
     Timeline {
         /// The swarm's clock; none while it is not known.
         clock: Option<ClockEstimate>,
-        /// What plays; none is silence.
-        plan: Option<PlayoutPlan>,
+        /// What plays and what follows.
+        schedule: Schedule,
     },
     /// Hand this WebRTC signal to the window.
     Signal {
@@ -185,7 +185,7 @@ pub struct Session {
     synced: bool,
     changed: bool,
     /// The last [`Output::Timeline`].
-    told: (Option<ClockEstimate>, Option<PlayoutPlan>),
+    told: (Option<ClockEstimate>, Schedule),
     outputs: VecDeque<Output>,
 }
 
@@ -217,7 +217,7 @@ impl Session {
             owes_stop: false,
             synced: false,
             changed: false,
-            told: (None, None),
+            told: (None, Schedule::silent()),
             outputs: VecDeque::new(),
         }
     }
@@ -290,9 +290,14 @@ impl Session {
         self.roster.selection()
     }
 
-    /// What is on air.
-    pub fn plan(&self) -> Option<&PlayoutPlan> {
-        self.timeline.plan()
+    /// What is on air at `now`, or will be first.
+    pub fn plan(&self, now: LocalTime) -> Option<&PlayoutPlan> {
+        self.timeline.plan(now)
+    }
+
+    /// What is on air and what follows.
+    pub fn schedule(&self) -> &Schedule {
+        self.timeline.schedule()
     }
 
     /// This device's grip on the swarm's clock.
@@ -372,7 +377,7 @@ impl Session {
             self.send(ClientMessage::Readiness { files });
         }
         let pace = match self.timeline.settled_clock(now) {
-            Some(_) if self.timeline.plan().is_some() => Pace::Steady,
+            Some(_) if !self.timeline.schedule().is_silent() => Pace::Steady,
             _ => Pace::Seeking,
         };
         if self.cadence.take_due(now, pace) {
@@ -383,13 +388,14 @@ impl Session {
 
     /// Tells the shell what is different from what it was told last.
     fn tell(&mut self, now: LocalTime) {
-        let (clock, plan) = (self.timeline.clock(), self.timeline.plan().cloned());
+        let (clock, schedule) = (self.timeline.clock(), self.timeline.schedule());
         let synced = clock.is_some_and(|clock| clock.is_fit_to_play(now));
-        self.changed |= synced != self.synced || plan != self.told.1;
+        self.changed |= synced != self.synced || *schedule != self.told.1;
         self.synced = synced;
-        if (clock, &plan) != (self.told.0, &self.told.1) {
-            self.told = (clock, plan.clone());
-            self.outputs.push_back(Output::Timeline { clock, plan });
+        if (clock, schedule) != (self.told.0, &self.told.1) {
+            let schedule = schedule.clone();
+            self.told = (clock, schedule.clone());
+            self.outputs.push_back(Output::Timeline { clock, schedule });
         }
         if std::mem::take(&mut self.changed) {
             self.outputs.push_back(Output::Changed);

@@ -1,5 +1,7 @@
 //! What a member makes of what the relay says.
 
+use std::iter;
+
 use protocol::ServerMessage;
 use protocol::host::{LogLevel, NoticeCode};
 use protocol::ids::{Label, UserId};
@@ -11,7 +13,7 @@ use super::roster::Roster;
 use super::{Link, Output, Session};
 use crate::clock::ClockSample;
 use crate::director::Claim;
-use crate::schedule::PlayoutPlan;
+use crate::schedule::{PlayoutPlan, Schedule};
 
 impl Session {
     pub(super) fn hear(&mut self, now: LocalTime, message: ServerMessage, received: LocalTime) {
@@ -19,9 +21,13 @@ impl Session {
             ServerMessage::TimePong { t0, t1, t2, t_s: _ } => {
                 let [t1, t2] = [t1, t2].map(SwarmTime::from);
                 // A useless exchange says so itself; the next one comes soon.
-                let _ = self.timeline.add(ClockSample { t0: t0.into(), t1, t2, t3: received });
+                let _ = self.timeline.measure(ClockSample { t0: t0.into(), t1, t2, t3: received });
                 return;
             }
+            ServerMessage::Arm { .. }
+            | ServerMessage::Armed { .. }
+            | ServerMessage::Reach { .. }
+            | ServerMessage::SyncReport { .. } => return,
             ServerMessage::RtcSignal { from, data } => {
                 self.outputs.push_back(Output::Signal { from, data });
                 return;
@@ -70,14 +76,15 @@ impl Session {
             }
             ServerMessage::Play { playback, term } => {
                 if term >= self.roster.term() {
-                    self.timeline.set_plan(Some(PlayoutPlan::from(&playback)));
+                    self.timeline.add(PlayoutPlan::from(&playback));
+                    self.timeline.forget_past(now);
                     self.forget_lost_plan();
                     self.owes_stop = false;
                 }
             }
             ServerMessage::Stop { term } => {
                 if term >= self.roster.term() {
-                    self.timeline.set_plan(None);
+                    self.timeline.set_schedule(Schedule::silent());
                     self.forget_lost_plan();
                     self.owes_stop = false;
                 }
@@ -98,9 +105,12 @@ impl Session {
         self.restoration =
             is_new_room.then(|| Restoration::of(&before, &self.config.user_id, &joined));
         match &joined.playback {
-            Some(playback) => self.timeline.set_plan(Some(PlayoutPlan::from(playback))),
+            Some(playback) => {
+                let plans = iter::once(playback).chain(&joined.upcoming).map(PlayoutPlan::from);
+                self.timeline.set_schedule(plans.collect());
+            }
             None if is_new_room && !self.owes_stop => {}
-            None => self.timeline.set_plan(None),
+            None => self.timeline.set_schedule(Schedule::silent()),
         }
 
         self.link = Link::Joined;

@@ -74,7 +74,7 @@ impl Roster {
         }
         let has_room = self.members.len() < MAX_MEMBERS;
         if has_room {
-            self.members.push(PeerInfo { user_id, alias, readiness: Vec::new() });
+            self.members.push(PeerInfo::new(user_id, alias));
         }
         has_room
     }

@@ -13,7 +13,7 @@ use protocol::time::{LocalTime, MediaTime, Span};
 use super::roster::Roster;
 use super::{Link, Session, Wish};
 use crate::readiness;
-use crate::schedule::{PlayoutPlan, lead};
+use crate::schedule::{PlayoutPlan, Schedule, lead};
 
 /// Longest wait for members whose file is arriving.
 ///
@@ -104,13 +104,13 @@ impl Session {
         if self.roster.selection() != Some(&file_id) {
             self.send(ClientMessage::SelectFile { file_id: file_id.clone() });
         }
-        let plan = PlayoutPlan { file_id, anchor, position };
+        let plan = PlayoutPlan::playing(file_id, anchor, position);
         self.send(ClientMessage::Play(Playback::from(&plan)));
     }
 
     /// A stop that the relay has not confirmed is said again, if this member still leads.
     pub(super) fn settle_owed_stop(&mut self) {
-        self.owes_stop &= self.is_director() && self.timeline.plan().is_some();
+        self.owes_stop &= self.is_director() && !self.timeline.schedule().is_silent();
         if self.owes_stop {
             self.send(ClientMessage::Stop);
         }
@@ -129,10 +129,10 @@ impl Session {
     }
 
     fn stop_here(&mut self) {
-        if self.timeline.plan().is_none() {
+        if self.timeline.schedule().is_silent() {
             return;
         }
-        self.timeline.set_plan(None);
+        self.timeline.set_schedule(Schedule::silent());
         self.forget_lost_plan();
         self.owes_stop = self.is_director();
         self.changed = true;

@@ -56,9 +56,9 @@ fn a_director_plays_300_ms_ahead_and_only_when_the_relay_says_so() {
     assert_eq!(MediaTime::from(playback.position_ms), at_second(30));
     let lead = SwarmTime::from(playback.global_start_time_ms) - ada.swarm_now();
     assert!((lead - Span::from_millis(300)).abs() < Span::from_millis(1), "lead {lead:?}");
-    assert_eq!(ada.session.plan(), None, "nothing plays before the relay says so");
+    assert_eq!(ada.session.schedule().last(), None, "nothing plays before the relay says so");
     ada.hear(ServerMessage::Play { playback: playback.clone(), term: 1 });
-    assert_eq!(ada.session.plan(), Some(&PlayoutPlan::from(playback)));
+    assert_eq!(ada.session.schedule().last(), Some(&PlayoutPlan::from(playback)));
     assert_eq!(ada.told_plan, Some(PlayoutPlan::from(playback)));
 }
 
@@ -136,12 +136,12 @@ fn messages_of_an_older_term_change_nothing() {
     let mut mia = Member::online("mia", &["ada", "mia"]);
     mia.hear(ServerMessage::DirectorTake { user_id: id("ada"), term: 7 });
     mia.hear(play(mia.swarm_now(), 7));
-    let plan = mia.session.plan().cloned();
+    let plan = mia.session.schedule().clone();
     mia.hear(ServerMessage::Stop { term: 6 });
     mia.hear(play(mia.swarm_now() + Span::from_secs(9), 6));
     mia.hear(ServerMessage::SelectFile { file_id: file(9), term: 6 });
     mia.hear(ServerMessage::DirectorAssert { user_id: id("mia"), term: 6 });
-    assert_eq!(mia.session.plan().cloned(), plan);
+    assert_eq!(mia.session.schedule().clone(), plan);
     assert_eq!(mia.session.selection(), None);
     assert_eq!(mia.session.director(), Some(&id("ada")));
 }

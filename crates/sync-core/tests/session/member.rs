@@ -114,7 +114,8 @@ impl Member {
             match output {
                 Output::Send(message) => self.sent.push(message),
                 Output::Ping => self.ping(),
-                Output::Timeline { clock, plan } => {
+                Output::Timeline { clock, schedule } => {
+                    let plan = schedule.last().cloned();
                     self.timelines += 1;
                     self.gaps += u32::from(self.told_plan.is_some() && plan.is_none());
                     (self.told_clock, self.told_plan) = (clock, plan);
@@ -146,10 +147,7 @@ pub fn session(name: &str) -> Session {
 
 /// The state of a swarm led by the first member, that shares file 1 of `ada` and plays nothing.
 pub fn joined(members: &[&str]) -> ServerMessage {
-    let peers = members
-        .iter()
-        .map(|name| PeerInfo { user_id: id(name), alias: None, readiness: Vec::new() })
-        .collect();
+    let peers = members.iter().map(|name| PeerInfo::new(id(name), None)).collect();
     ServerMessage::Joined(Joined {
         peers,
         director: members.first().map(|name| id(name)),
@@ -157,7 +155,9 @@ pub fn joined(members: &[&str]) -> ServerMessage {
         files: vec![SharedFile { file: announcement(1), owners: vec![id("ada")] }],
         selection: None,
         playback: None,
+        upcoming: Vec::new(),
         clock_id: "first".to_owned(),
+        time: None,
         files_per_member: 3,
         resume: "secret".to_owned(),
     })
@@ -180,11 +180,7 @@ pub fn play(start: SwarmTime, term: u64) -> ServerMessage {
 }
 
 pub fn playback(start: SwarmTime) -> Playback {
-    Playback {
-        file_id: file(1),
-        global_start_time_ms: start.into(),
-        position_ms: Millis::default(),
-    }
+    Playback::playing(file(1), start.into(), Millis::default())
 }
 
 pub fn announcement(number: u8) -> FileAnnouncement {
