@@ -281,7 +281,7 @@ impl World {
             Event::AtDevice { to, connection, message } => {
                 if self.is_current(to, connection) {
                     let received = self.devices[to.0].crystal.local(self.now);
-                    self.input(to, Input::Message { message, received });
+                    self.input(to, Input::Message { message: Box::new(message), received });
                 }
             }
             Event::Probed { from, to, t0, number } => self.probed(from, to, t0, number),

@@ -64,7 +64,7 @@ pub enum Input {
     /// The relay said something.
     Message {
         /// What.
-        message: ServerMessage,
+        message: Box<ServerMessage>,
         /// When it reached this device, stamped at the socket.
         received: LocalTime,
     },
@@ -317,7 +317,7 @@ impl Session {
         match input {
             Input::LinkUp => self.link_up(),
             Input::LinkDown => self.link_down(),
-            Input::Message { message, received } => self.hear(now, message, received),
+            Input::Message { message, received } => self.hear(now, *message, received),
             Input::LocalFiles { announcements, readiness } => {
                 self.set_local_files(announcements, readiness);
             }

@@ -280,7 +280,7 @@ fn random_run(seed: u64) -> Vec<Output> {
             }
         };
         if let Some(message) = message {
-            session.handle(now, Input::Message { message, received: now });
+            session.handle(now, Input::Message { message: Box::new(message), received: now });
         }
         session.handle_timeout(now);
         if let Some(due) = session.poll_timeout() {

@@ -80,7 +80,7 @@ impl Member {
     }
 
     pub fn hear(&mut self, message: ServerMessage) {
-        self.input(Input::Message { message, received: self.now });
+        self.input(Input::Message { message: Box::new(message), received: self.now });
     }
 
     pub fn sent(&mut self) -> Vec<ClientMessage> {
