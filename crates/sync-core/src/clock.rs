@@ -10,6 +10,7 @@ mod filter;
 mod kalman;
 
 use protocol::datagram::Line;
+use protocol::sync::SyncState;
 use protocol::time::{LocalTime, Span, SwarmTime};
 
 pub use filter::{ClockFilter, SampleError};
@@ -72,6 +73,26 @@ pub(crate) const MAX_SKEW: f64 = 600e-6;
 ///
 /// Listeners fuse two equal sounds up to about five milliseconds apart.
 pub const FIT_TO_PLAY: Span = Span::from_millis(5);
+
+/// In one word how well a device keeps time, from what it doubts (one standard deviation) and
+/// how far its song was from its place when last measured.
+pub fn sync_state(doubt: Option<Span>, error: Option<Span>) -> SyncState {
+    let Some(doubt) = doubt else { return SyncState::Unsynced };
+    // What nineteen of twenty such devices stay below.
+    let reach = error.unwrap_or(Span::ZERO).abs() + doubt.mul_f64(2.0);
+    match reach {
+        reach if reach <= LOCKED => SyncState::Locked,
+        reach if reach <= GOOD => SyncState::Good,
+        reach if reach <= FIT_TO_PLAY => SyncState::Coarse,
+        _ => SyncState::Unsynced,
+    }
+}
+
+/// Stereo pairs of such devices are credible.
+const LOCKED: Span = Span::from_micros(100);
+
+/// The image of a sound between two such devices stays in its place.
+const GOOD: Span = Span::from_micros(500);
 
 impl ClockEstimate {
     /// A line known exactly: for tests, and for a device that is its own time root.
