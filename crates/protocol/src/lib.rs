@@ -8,6 +8,7 @@
 //! - [`message`]: what travels over the relay's WebSocket. Start here.
 //! - [`host`]: what travels between the core and the window (or a script).
 //! - [`ids`]: validated names of swarms, members, files and torrents.
+//! - [`trace`]: what one device measured, to be replayed elsewhere.
 //! - [`time`]: the time domains and the differences between their instants.
 //! - [`limits`]: every bound, with its reason.
 
@@ -16,6 +17,7 @@ pub mod ids;
 pub mod limits;
 pub mod message;
 pub mod time;
+pub mod trace;
 
 #[cfg(feature = "ts")]
 pub mod typescript;
