@@ -10,7 +10,7 @@ use audio_engine::offline::{OfflineOutput, OfflineReport, OfflineSong, OfflineTi
 use protocol::ids::FileId;
 use protocol::time::{MediaTime, Span};
 use protocol::trace::{TimeSource, TraceEvent, TraceRecord};
-use sync_core::cadence::{Pace, PingCadence};
+use sync_core::cadence::{PingCadence, pace};
 use sync_core::clock::ClockFilter;
 use sync_core::{ClockEstimate, ClockSample, PlayoutPlan};
 
@@ -155,9 +155,7 @@ impl<'a> Member<'a> {
     fn ask(&mut self) {
         let at = TrueTime::from_secs_f64(self.asks);
         let now = self.clock.local(at);
-        let is_steady =
-            self.has_plan && self.filter.estimate().is_some_and(|line| line.is_fit_to_play(now));
-        let pace = if is_steady { Pace::Steady } else { Pace::Seeking };
+        let pace = pace(self.filter.estimate(), now, self.has_plan);
         if self.cadence.take_due(now, pace)
             && let Some((sample, returned)) =
                 self.weather.exchange(at, [self.clock, self.score.root])

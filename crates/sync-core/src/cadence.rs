@@ -2,6 +2,8 @@
 
 use protocol::time::{LocalTime, Span};
 
+use crate::clock::ClockEstimate;
+
 /// Pings of the start burst. (count)
 ///
 /// Twenty give the floor of a quiet network within microseconds. Small enough to pass a
@@ -16,6 +18,18 @@ pub const SEEKING_INTERVAL: Span = Span::from_millis(200);
 
 /// Between two pings while music plays by a clock that is known well.
 pub const STEADY_INTERVAL: Span = Span::from_millis(500);
+
+/// Doubt below which a clock counts as known well. (one standard deviation)
+///
+/// On a cable and on good Wi-Fi this is reached within seconds. A path so busy that it never
+/// is gets the samples it lacks: at 5 Hz the errors there are 40 % smaller than at 2 Hz.
+pub const KNOWN_WELL: Span = Span::from_micros(50);
+
+/// How eagerly to ask, by the clock as far as it is known and whether music plays by it.
+pub fn pace(clock: Option<ClockEstimate>, now: LocalTime, is_playing: bool) -> Pace {
+    let is_known = clock.is_some_and(|clock| clock.uncertainty(now) < KNOWN_WELL);
+    if is_known && is_playing { Pace::Steady } else { Pace::Seeking }
+}
 
 /// How eagerly to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +108,28 @@ mod tests {
         let late = LocalTime::default() + Span::from_secs(60);
         assert!(cadence.take_due(late, Pace::Steady));
         assert!(cadence.due().is_some_and(|due| due > late));
+    }
+
+    #[test]
+    fn a_clock_that_is_known_well_is_asked_less_often_while_music_plays() {
+        let now = LocalTime::default();
+        let known = ClockEstimate::identity(now);
+        assert_eq!(pace(Some(known), now, true), Pace::Steady);
+        assert_eq!(pace(Some(known), now, false), Pace::Seeking, "music may start any moment");
+        assert_eq!(pace(None, now, true), Pace::Seeking);
+        // Told by seven exchanges whose floors are milliseconds apart.
+        let mut filter = crate::clock::ClockFilter::new();
+        for k in 0..7_i64 {
+            let t0 = now + Span::from_millis(12 * k);
+            let t1 = protocol::SwarmTime::default() + Span::from_millis(12 * k + k * k);
+            let t3 = t0 + Span::from_millis(2 * k * k + 1);
+            let sample = crate::ClockSample { t0, t1, t2: t1, t3 };
+            filter.add(sample).expect("a plain exchange");
+        }
+        let rough = filter.estimate().expect("enough exchanges");
+        let then = now + Span::from_millis(100);
+        assert!(rough.uncertainty(then) > KNOWN_WELL);
+        assert_eq!(pace(Some(rough), then, true), Pace::Seeking);
     }
 
     #[test]

@@ -24,7 +24,7 @@ use protocol::message::{FileAnnouncement, FileReadiness, PeerInfo, SharedFile};
 use protocol::time::{LocalTime, MediaTime, Span};
 use protocol::{ClientMessage, ServerMessage};
 
-use crate::cadence::{Pace, PingCadence};
+use crate::cadence::{PingCadence, pace};
 use crate::clock::ClockEstimate;
 use crate::readiness::{self, HoldingsReport};
 use crate::schedule::PlayoutPlan;
@@ -371,10 +371,8 @@ impl Session {
         if let Some(files) = self.report.take_due(now) {
             self.send(ClientMessage::Readiness { files });
         }
-        let pace = match self.timeline.settled_clock(now) {
-            Some(_) if self.timeline.plan().is_some() => Pace::Steady,
-            _ => Pace::Seeking,
-        };
+        let is_playing = self.timeline.plan().is_some();
+        let pace = pace(self.timeline.settled_clock(now), now, is_playing);
         if self.cadence.take_due(now, pace) {
             self.outputs.push_back(Output::Ping);
         }
