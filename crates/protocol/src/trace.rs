@@ -164,7 +164,7 @@ pub enum TraceError {
     #[error("the trace has version {0}, and only {TRACE_VERSION} can be read")]
     Version(u32),
     /// A line that is no record.
-    #[error("line {line}: {source}")]
+    #[error("line {line} is no record")]
     Line {
         /// Counted from one.
         line: usize,
@@ -365,7 +365,7 @@ mod tests {
             let mut lines: Vec<String> = trace().to_text().lines().map(str::to_owned).collect();
             lines[number - 1] = damage.into();
             let error = Trace::parse(&lines.join("\n")).expect_err("a line is damaged").to_string();
-            assert!(error.starts_with(&format!("line {number}: ")), "{error}");
+            assert!(error.starts_with(&format!("line {number} ")), "{error}");
         }
     }
 

@@ -254,18 +254,29 @@ pub fn story(duet: &Duet) -> String {
         }
         None => text.push_str("          never in lock\n"),
     }
-    let mut worst = heard.clone();
-    worst.retain(|(at, _)| *at >= SETTLED);
-    worst.sort_by(|one, other| other.1.abs().total_cmp(&one.1.abs()));
-    for (at, error) in worst.iter().take(5) {
+    let settled: Vec<_> = heard.iter().copied().filter(|(at, _)| *at >= SETTLED).collect();
+    for (at, error) in peaks(settled.clone(), 5) {
         let _ = writeln!(text, "{at:8.1} s  among the worst: {error:+.1} µs");
     }
-    let mut steps: Vec<(f64, f64)> =
-        heard.windows(2).map(|pair| (pair[1].0, pair[1].1 - pair[0].1)).collect();
-    steps.retain(|(at, _)| *at >= SETTLED);
-    steps.sort_by(|one, other| other.1.abs().total_cmp(&one.1.abs()));
-    for (at, step) in steps.iter().take(3) {
+    let steps = settled.windows(2).map(|pair| (pair[1].0, pair[1].1 - pair[0].1)).collect();
+    for (at, step) in peaks(steps, 3) {
         let _ = writeln!(text, "{at:8.1} s  among the largest steps: {step:+.1} µs in 0.1 s");
     }
     text
+}
+
+/// Time around a peak in which no other is told. (s)
+const PEAK_PAUSE: f64 = 5.0;
+
+/// The largest few of `(when, how much)`, apart from each other.
+fn peaks(mut values: Vec<(f64, f64)>, count: usize) -> Vec<(f64, f64)> {
+    values.sort_by(|one, other| other.1.abs().total_cmp(&one.1.abs()));
+    let mut peaks: Vec<(f64, f64)> = Vec::new();
+    for (at, value) in values {
+        let is_apart = peaks.iter().all(|(other, _)| (at - other).abs() > PEAK_PAUSE);
+        if peaks.len() < count && is_apart {
+            peaks.push((at, value));
+        }
+    }
+    peaks
 }
