@@ -16,6 +16,7 @@ mod repo;
 mod run;
 mod setup;
 mod shell;
+mod sim;
 mod song;
 mod test;
 mod tidy;
@@ -55,6 +56,9 @@ enum Command {
     Song(song::Arguments),
     /// Compare what two virtual cards heard
     Measure(measure::Arguments),
+    /// Play two devices in virtual time and tell how far apart they are heard
+    #[command(disable_help_flag = true)]
+    Sim(sim::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -83,5 +87,6 @@ fn run() -> Result<()> {
         Command::Card(arguments) => card::run(&arguments),
         Command::Song(arguments) => song::run(&arguments),
         Command::Measure(arguments) => measure::run(&arguments),
+        Command::Sim(arguments) => sim::run(&arguments),
     }
 }

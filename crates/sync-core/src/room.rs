@@ -25,7 +25,7 @@ use protocol::ids::UserId;
 use protocol::message::PeerInfo;
 use protocol::time::{LocalTime, Span};
 
-use crate::cadence::Pace;
+use crate::cadence::pace;
 use crate::clock::ClockEstimate;
 use neighbour::Neighbour;
 use rudder::Rudder;
@@ -377,7 +377,7 @@ impl Room {
 
     fn ask(&mut self, now: LocalTime, is_playing: bool) {
         let line = self.place.as_ref().and_then(|place| place.line);
-        let pace = Pace::of(line.map(|line| line.uncertainty(now)), is_playing);
+        let pace = pace(line, now, is_playing);
         let source = self.place.as_ref().and_then(|place| place.source.clone());
         for (rank, (id, neighbour)) in self.neighbours.iter_mut().enumerate() {
             let interest = neighbour::Interest::of(source.as_ref() == Some(id), rank, pace);

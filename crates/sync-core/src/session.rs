@@ -29,7 +29,7 @@ use protocol::sync::{Reach, SyncPath, SyncReport, TimeService};
 use protocol::time::{LocalTime, MediaTime, Span};
 use protocol::{ClientMessage, ServerMessage};
 
-use crate::cadence::{Pace, PingCadence};
+use crate::cadence::{Pace, PingCadence, pace};
 use crate::clock::{ClockEstimate, ClockSample};
 use crate::readiness::{self, HoldingsReport};
 use crate::room::{Face, Probe, RelayView, Room};
@@ -551,7 +551,7 @@ impl Session {
         }
         let (known, _) = self.timeline.relay_clock(now);
         let is_playing = !self.timeline.schedule().is_silent();
-        Pace::of(known.map(|clock| clock.uncertainty(now)), is_playing)
+        pace(known, now, is_playing)
     }
 
     fn relay_view(&self, now: LocalTime) -> RelayView {
