@@ -8,6 +8,7 @@
 
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -66,14 +67,15 @@ fn main() -> Result<()> {
     let estimate = ClockEstimate::exact(now, swarm, 0.0);
 
     let file_id = FileId::parse("0".repeat(64))?;
-    let file = File::open(&arguments.file).context("opening the song")?;
-    engine.prepare(file_id.clone(), None, Box::new(file));
+    let path = arguments.file.clone();
+    engine.prepare(file_id.clone(), None, Arc::new(move || Ok(Box::new(File::open(&path)?))));
     let anchor = match arguments.start_at {
         Some(seconds) => SwarmTime::default() + Span::from_secs_f64(seconds),
         None => swarm + Span::from_secs_f64(arguments.lead),
     };
     let position = MediaTime::default() + Span::from_secs_f64(arguments.from);
-    engine.set_timeline(Some(estimate), Some(PlayoutPlan::playing(file_id, anchor, position)));
+    let plan = PlayoutPlan::playing(file_id, anchor, position);
+    engine.set_timeline(Some(estimate), plan.into());
 
     let end = arguments.length.map(|length| Instant::now() + Duration::from_secs_f64(length));
     let mut next_line = Instant::now();
