@@ -1,6 +1,7 @@
 //! Plays a file on an output and prints what the engine says, for benches and for the ear.
 //!
-//! `play FILE [--output alsa:dac_a] [--start-at SECONDS] [--from SECONDS] [--for SECONDS]`.
+//! `play FILE [--output alsa:dac_a] [--start-at SECONDS] [--from SECONDS] [--for SECONDS]
+//! [--then SECONDS:POSITION] [--then SECONDS:pause] [--alone]`.
 //! The swarm clock of each is the machine's own monotonic clock, so the outputs of two that
 //! are given the same `--start-at` can be compared.
 
@@ -8,6 +9,7 @@
 
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -15,6 +17,7 @@ use audio_engine::{Engine, EngineConfig, EngineEvent, MonotonicClock, list_outpu
 use clap::Parser;
 use protocol::FileId;
 use protocol::time::{MediaTime, Span, SwarmTime};
+use sync_core::schedule::Schedule;
 use sync_core::{ClockEstimate, PlayoutPlan};
 
 #[derive(Parser)]
@@ -33,6 +36,12 @@ struct Arguments {
     /// Where in the song to begin. (s)
     #[arg(long, default_value_t = 0.0)]
     from: f64,
+    /// Seconds after the start at which another position is heard, or nothing; may be repeated.
+    #[arg(long = "then", value_name = "SECONDS:POSITION|pause")]
+    entries: Vec<String>,
+    /// Nobody else plays.
+    #[arg(long)]
+    alone: bool,
     /// How long to play. (s)
     #[arg(long = "for")]
     length: Option<f64>,
@@ -66,14 +75,16 @@ fn main() -> Result<()> {
     let estimate = ClockEstimate::exact(now, swarm, 0.0);
 
     let file_id = FileId::parse("0".repeat(64))?;
-    let file = File::open(&arguments.file).context("opening the song")?;
-    engine.prepare(file_id.clone(), None, Box::new(file));
+    let path = arguments.file.clone();
+    engine.prepare(file_id.clone(), None, Arc::new(move || Ok(Box::new(File::open(&path)?))));
     let anchor = match arguments.start_at {
         Some(seconds) => SwarmTime::default() + Span::from_secs_f64(seconds),
         None => swarm + Span::from_secs_f64(arguments.lead),
     };
     let position = MediaTime::default() + Span::from_secs_f64(arguments.from);
-    engine.set_timeline(Some(estimate), Some(PlayoutPlan::playing(file_id, anchor, position)));
+    let plan = PlayoutPlan::playing(file_id, anchor, position);
+    engine.set_alone(arguments.alone);
+    engine.set_timeline(Some(estimate), schedule(plan, &arguments.entries)?);
 
     let end = arguments.length.map(|length| Instant::now() + Duration::from_secs_f64(length));
     let mut next_line = Instant::now();
@@ -101,6 +112,29 @@ fn main() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// `first` and what follows it.
+fn schedule(first: PlayoutPlan, entries: &[String]) -> Result<Schedule> {
+    let mut schedule = Schedule::from(first.clone());
+    for entry in entries {
+        let (when, place) = entry.split_once(':').context("an entry is SECONDS:POSITION")?;
+        let anchor = first.anchor + Span::from_secs_f64(when.parse()?);
+        let before = schedule.plan_at(anchor).context("an entry follows the start")?;
+        schedule.add(match place {
+            "pause" => PlayoutPlan {
+                anchor,
+                position: before.position_at(anchor),
+                is_paused: true,
+                ..before.clone()
+            },
+            place => {
+                let position = MediaTime::default() + Span::from_secs_f64(place.parse()?);
+                PlayoutPlan::playing(first.file_id.clone(), anchor, position)
+            }
+        });
+    }
+    Ok(schedule)
 }
 
 /// The machine's monotonic clock, which starts at boot. (s)

@@ -3,33 +3,33 @@
 //! It owns everything that is neither the callback's nor a decoder's. It wakes for orders and
 //! otherwise looks fifty times a second whether the callback has something to tell.
 
+mod cue;
+mod outputs;
+mod tell;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-use protocol::host::PlaybackState;
-use protocol::time::Span;
+use protocol::time::{MediaTime, Span};
 use protocol::{FileId, LocalTime};
-use sync_core::{ClockEstimate, PlayoutPlan};
+use sync_core::ClockEstimate;
+use sync_core::schedule::Schedule;
 
-use crate::deck::{Deck, DeckState, PlanLine};
 use crate::decode::{DecoderReport, DecoderThread};
-use crate::engine::{EngineConfig, Orders, Shared, Snapshot, TrackOrder};
-use crate::event::{EngineEvent, EngineStatus, EventSink, OutputStatus};
-use crate::output::{self, OpenOutput, OutputError};
-use crate::render::{CHUNK_FRAMES, RenderReport, RendererControl, renderer};
+use crate::engine::{EngineConfig, OpenTrack, Orders, Shared, TrackOrder};
+use crate::event::{EngineEvent, EventSink};
+use crate::output::OpenOutput;
+use crate::render::{RenderReport, RendererControl};
 use crate::song::{SongError, SongInfo};
-use crate::window::window;
+use cue::Loaded;
 
 /// How often the callback's reports are looked at.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// Pause before a device that could not be opened is tried again; doubled each time…
+/// Pause before a device that could not be opened is tried again; doubled each time.
 const FIRST_RETRY: Span = Span::from_millis(100);
-
-/// …up to this. Also how often the device asked for is tried while another serves.
-const LONGEST_RETRY: Span = Span::from_secs(5);
 
 /// Reports of decoders under way. Decoders wait when it is full; each says little.
 const DECODER_REPORTS: usize = 64;
@@ -40,8 +40,14 @@ pub(crate) struct Control {
     config: EngineConfig,
     events: EventSink,
     tracks: BTreeMap<FileId, Track>,
-    plan: Option<PlayoutPlan>,
+    schedule: Schedule,
+    /// The clock the schedule is written in; the last one known while there is none.
     estimate: Option<ClockEstimate>,
+    /// The clock that what the renderer was told is written in.
+    written_in: Option<ClockEstimate>,
+    is_alone: bool,
+    /// A place to be kept decoded although nothing says yet when it is heard.
+    wish: Option<(FileId, MediaTime)>,
     output: Option<Active>,
     retry: Retry,
     reports: Receiver<(FileId, u64, DecoderReport)>,
@@ -55,29 +61,24 @@ pub(crate) struct Control {
 struct Track {
     /// Tells this preparation from an earlier one of the same song.
     number: u64,
-    decoder: DecoderThread,
+    open: OpenTrack,
+    extension: Option<String>,
+    /// A decoder that no deck uses.
+    spare: Option<DecoderThread>,
     info: Option<SongInfo>,
+    is_damaged: bool,
     has_failed: bool,
-    /// Decoded for the present device and not loaded yet.
-    deck: Option<Box<Deck>>,
 }
 
 /// A device in use and what plays on it.
 struct Active {
     device: OpenOutput,
     renderer: RendererControl,
-    loaded: Option<Loaded>,
+    loaded: Vec<Loaded>,
     /// What the callback told last.
     seen: RenderReport,
     /// True when this is not the device asked for.
     is_substitute: bool,
-}
-
-struct Loaded {
-    deck: u64,
-    file_id: FileId,
-    has_started: bool,
-    has_ended: bool,
 }
 
 struct Retry {
@@ -92,6 +93,7 @@ struct Retry {
 struct Totals {
     underruns: u32,
     starvations: u32,
+    jumps: u32,
 }
 
 impl Control {
@@ -103,8 +105,11 @@ impl Control {
             config,
             events,
             tracks: BTreeMap::new(),
-            plan: None,
+            schedule: Schedule::silent(),
             estimate: None,
+            written_in: None,
+            is_alone: false,
+            wish: None,
             output: None,
             retry: Retry { at: Some(now), pause: FIRST_RETRY, is_told: false, fault: None },
             reports,
@@ -121,21 +126,29 @@ impl Control {
             if orders.is_stopping {
                 return;
             }
-            let is_replanned = self.follow(orders);
+            self.follow(orders);
             self.hear_decoders();
             self.keep_output();
-            self.cue(is_replanned);
             self.hear_callback();
+            self.cue();
             self.publish();
         }
     }
 
-    /// Follows orders; true if the plan was set.
-    fn follow(&mut self, orders: Orders) -> bool {
+    fn follow(&mut self, orders: Orders) {
         for (file_id, order) in orders.tracks {
             self.drop_track(&file_id);
-            if let TrackOrder::Prepare { source, extension } = order {
-                self.prepare(file_id, source, extension);
+            if let TrackOrder::Prepare { open, extension } = order {
+                self.prepare(file_id, open, extension);
+            }
+        }
+        if let Some(wish) = orders.wish {
+            self.wish = Some(wish);
+        }
+        if let Some(is_alone) = orders.is_alone {
+            self.is_alone = is_alone;
+            if let Some(active) = &mut self.output {
+                active.renderer.set_alone(is_alone);
             }
         }
         if let Some(delay) = orders.speaker_delay {
@@ -150,37 +163,35 @@ impl Control {
             self.config.output = id;
             self.close_output();
         }
-        let Some((estimate, plan)) = orders.timeline else { return false };
-        let is_replanned = plan != self.plan;
-        // A song that goes on under a moved plan takes the new clock together with it.
-        let goes_on = is_replanned
-            && plan.as_ref().map(|plan| &plan.file_id)
-                == self.plan.as_ref().map(|plan| &plan.file_id);
-        self.estimate = estimate;
-        self.plan = plan;
-        if let Some(active) = self.output.as_mut().filter(|_| !goes_on) {
-            active.renderer.set_estimate(estimate);
+        if let Some((estimate, schedule)) = orders.timeline {
+            self.follow_timeline(estimate, schedule);
         }
-        is_replanned
     }
 
-    fn prepare(
-        &mut self,
-        file_id: FileId,
-        source: Box<dyn crate::source::TrackSource>,
-        extension: Option<String>,
-    ) {
+    fn follow_timeline(&mut self, estimate: Option<ClockEstimate>, schedule: Schedule) {
+        // What comes after silence may be written in the clock of another swarm.
+        let is_forgotten = schedule.is_silent() && estimate.is_none();
+        if estimate.is_some() || is_forgotten {
+            self.estimate = estimate;
+        }
+        self.schedule = schedule;
+    }
+
+    fn prepare(&mut self, file_id: FileId, open: OpenTrack, extension: Option<String>) {
         self.counter += 1;
         let number = self.counter;
-        let report_to = self.report_to.clone();
-        let about = file_id.clone();
-        let decoder = DecoderThread::spawn(source, extension, move |report| {
-            // Nobody listens any more once the engine has stopped.
-            let _ = report_to.send((about.clone(), number, report));
-        });
-        match decoder {
+        let mut track = Track {
+            number,
+            open,
+            extension,
+            spare: None,
+            info: None,
+            is_damaged: false,
+            has_failed: false,
+        };
+        match Self::decoder(&self.report_to, &file_id, &track) {
             Ok(decoder) => {
-                let track = Track { number, decoder, info: None, has_failed: false, deck: None };
+                track.spare = Some(decoder);
                 self.tracks.insert(file_id, track);
             }
             Err(error) => {
@@ -190,13 +201,30 @@ impl Control {
         }
     }
 
+    /// One more decoder of a song.
+    fn decoder(
+        report_to: &SyncSender<(FileId, u64, DecoderReport)>,
+        file_id: &FileId,
+        track: &Track,
+    ) -> std::io::Result<DecoderThread> {
+        let report_to = report_to.clone();
+        let (about, number) = (file_id.clone(), track.number);
+        DecoderThread::spawn((track.open)()?, track.extension.clone(), move |report| {
+            // Nobody listens any more once the engine has stopped.
+            let _ = report_to.send((about.clone(), number, report));
+        })
+    }
+
+    /// Forgets a song and ends its reading.
     fn drop_track(&mut self, file_id: &FileId) {
         self.tracks.remove(file_id);
-        if let Some(active) = &mut self.output
-            && active.loaded.as_ref().is_some_and(|loaded| loaded.file_id == *file_id)
-        {
-            active.loaded = None;
-            active.renderer.set_timeline(None, None);
+        if self.wish.as_ref().is_some_and(|(wished, _)| wished == file_id) {
+            self.wish = None;
+        }
+        if let Some(active) = &mut self.output {
+            for loaded in active.loaded.iter_mut().filter(|loaded| loaded.file_id == *file_id) {
+                loaded.retire();
+            }
         }
     }
 
@@ -207,6 +235,10 @@ impl Control {
                 continue;
             };
             match report {
+                // Every further decoder of a song finds the same.
+                DecoderReport::Ready(_) if track.info.is_some() => {}
+                DecoderReport::Damaged(_) if track.is_damaged => {}
+                DecoderReport::Failed(_) if track.has_failed => {}
                 DecoderReport::Ready(info) => {
                     track.info = Some(info);
                     self.events.put(EngineEvent::TrackReady {
@@ -217,228 +249,17 @@ impl Control {
                     });
                 }
                 DecoderReport::Damaged(at) => {
+                    track.is_damaged = true;
                     self.events.put(EngineEvent::TrackDamaged { file_id, at });
                 }
                 DecoderReport::Failed(error) => {
                     tracing::warn!(%error, "a song cannot be played");
                     track.has_failed = true;
-                    track.deck = None;
+                    track.spare = None;
                     self.events.put(EngineEvent::TrackFailed { file_id, error });
                 }
             }
         }
-    }
-
-    /// Opens a device if there is none, replaces a lost one, and returns to the one asked for.
-    fn keep_output(&mut self) {
-        if let Some(active) = &self.output
-            && let Some(reason) = active.device.fault()
-        {
-            tracing::warn!(reason, "the output is lost");
-            self.close_output();
-            self.events.put(EngineEvent::OutputLost { reason: reason.into() });
-        }
-        if self.retry.at.is_none_or(|at| self.config.clock.now() < at) {
-            return;
-        }
-        match self.open(self.config.output.as_deref()) {
-            Ok(active) => self.use_output(active, None),
-            Err(error) if self.output.is_some() => self.retry_later(&error),
-            Err(error) => match self.config.output.as_ref().map(|_| self.open(None)) {
-                Some(Ok(mut substitute)) => {
-                    substitute.is_substitute = true;
-                    self.use_output(substitute, Some(error));
-                }
-                _ => {
-                    self.retry_later(&error);
-                    if !self.retry.is_told {
-                        self.retry.is_told = true;
-                        tracing::warn!(%error, "no output");
-                        self.events.put(EngineEvent::OutputUnavailable { reason: error });
-                    }
-                }
-            },
-        }
-    }
-
-    fn open(&self, id: Option<&str>) -> Result<Active, OutputError> {
-        let (device, mut renderer) = output::open(id, self.config.clock, renderer)?;
-        renderer.set_estimate(self.estimate);
-        renderer.set_speaker_delay(self.config.speaker_delay);
-        let seen = RenderReport::default();
-        Ok(Active { device, renderer, loaded: None, seen, is_substitute: false })
-    }
-
-    fn use_output(&mut self, active: Active, instead_of: Option<OutputError>) {
-        self.close_output();
-        let info = active.device.info().clone();
-        tracing::info!(
-            rate = info.sample_rate,
-            channels = info.channels,
-            period = active.device.period(),
-            "output opened"
-        );
-        self.events.put(EngineEvent::OutputOpened(info));
-        self.retry = Retry {
-            at: active.is_substitute.then(|| self.config.clock.now() + LONGEST_RETRY),
-            pause: FIRST_RETRY,
-            is_told: false,
-            fault: instead_of.map(|error| error.to_string()),
-        };
-        self.output = Some(active);
-    }
-
-    fn retry_later(&mut self, error: &OutputError) {
-        self.retry.at = Some(self.config.clock.now() + self.retry.pause);
-        self.retry.pause = self.retry.pause.mul_f64(2.0).min(LONGEST_RETRY);
-        self.retry.fault = Some(error.to_string());
-    }
-
-    /// Closes the device; what was decoded for it is of no use for another.
-    fn close_output(&mut self) {
-        if let Some(active) = self.output.take() {
-            self.totals.underruns += active.seen.interruptions;
-        }
-        for track in self.tracks.values_mut() {
-            track.deck = None;
-        }
-        self.retry.at = Some(self.config.clock.now());
-    }
-
-    /// Sees that ready songs are decoded for the device and that the planned one is loaded.
-    fn cue(&mut self, is_replanned: bool) {
-        let Some(active) = &mut self.output else { return };
-        let loaded = active.loaded.as_ref().map(|loaded| &loaded.file_id);
-        for (file_id, track) in &mut self.tracks {
-            let is_wanted = track.info.is_some() && !track.has_failed;
-            if is_wanted && track.deck.is_none() && loaded != Some(file_id) {
-                self.counter += 1;
-                let (writer, reader) = window(active.renderer.sample_rate());
-                track.decoder.attach(writer);
-                track.deck = Some(Box::new(Deck::new(self.counter, reader, CHUNK_FRAMES)));
-            }
-        }
-        let Some(plan) = &self.plan else {
-            if is_replanned && active.loaded.is_some() {
-                active.renderer.set_timeline(None, None);
-            }
-            return;
-        };
-        let line = Some(PlanLine::from(plan));
-        if let Some(loaded) = &mut active.loaded
-            && loaded.file_id == plan.file_id
-        {
-            if is_replanned && active.renderer.set_timeline(line, self.estimate) {
-                loaded.has_started = false;
-                loaded.has_ended = false;
-            }
-            return;
-        }
-        let deck = self.tracks.get_mut(&plan.file_id).and_then(|track| track.deck.take());
-        match deck {
-            Some(deck) => {
-                let number = deck.id;
-                if active.renderer.load(deck, line) {
-                    active.loaded = Some(Loaded {
-                        deck: number,
-                        file_id: plan.file_id.clone(),
-                        has_started: false,
-                        has_ended: false,
-                    });
-                }
-            }
-            // Planned but not ready: what was on before is over all the same.
-            None if is_replanned && active.loaded.is_some() => {
-                active.renderer.set_timeline(None, None);
-            }
-            None => {}
-        }
-    }
-
-    /// Turns what the callback did into events.
-    fn hear_callback(&mut self) {
-        let Some(active) = &mut self.output else { return };
-        active.renderer.collect();
-        let report = active.renderer.report();
-        let before = std::mem::replace(&mut active.seen, report);
-        if report.interruptions > before.interruptions {
-            let total = self.totals.underruns + report.interruptions;
-            self.events.put(EngineEvent::Underrun { total });
-        }
-        let Some(loaded) = &mut active.loaded else { return };
-        if report.deck != loaded.deck {
-            return;
-        }
-        let is_same = before.deck == report.deck;
-        let since = |now: u32, then: u32| now.saturating_sub(if is_same { then } else { 0 });
-        let file_id = || loaded.file_id.clone();
-        if since(report.jumps, before.jumps) > 0 {
-            let error = before.error.or(report.error).unwrap_or(Span::ZERO);
-            self.events.put(EngineEvent::Jumped { file_id: file_id(), error });
-        }
-        let starvations = since(report.gaps, before.gaps);
-        if starvations > 0 {
-            self.totals.starvations += starvations;
-            self.events.put(EngineEvent::Starved { file_id: file_id() });
-        }
-        if report.state == DeckState::Playing && !loaded.has_started {
-            loaded.has_started = true;
-            self.events.put(EngineEvent::Started { file_id: loaded.file_id.clone() });
-        }
-        if report.state == DeckState::Ended && !loaded.has_ended {
-            loaded.has_ended = true;
-            self.events.put(EngineEvent::Ended { file_id: loaded.file_id.clone() });
-        }
-    }
-
-    fn publish(&mut self) {
-        let mut status = EngineStatus {
-            file_id: self.plan.as_ref().map(|plan| plan.file_id.clone()),
-            underruns: self.totals.underruns,
-            starvations: self.totals.starvations,
-            output_fault: self.retry.fault.clone(),
-            ..EngineStatus::default()
-        };
-        let track = self.plan.as_ref().and_then(|plan| self.tracks.get(&plan.file_id));
-        status.duration = track.and_then(|track| track.info).and_then(duration_of);
-        status.state = match (&self.plan, track) {
-            (None, _) => PlaybackState::Stopped,
-            (Some(_), Some(track)) if track.has_failed => PlaybackState::Failed,
-            (Some(_), _) => PlaybackState::Waiting,
-        };
-        let mut heard = Default::default();
-        if let Some(active) = &self.output {
-            let report = active.seen;
-            status.underruns += report.interruptions;
-            let info = active.device.info().clone();
-            let period = f64::from(active.device.period().unwrap_or(0));
-            let notice = report.latency + Span::from_secs_f64(period / f64::from(info.sample_rate));
-            status.output = Some(OutputStatus {
-                info,
-                latency: report.latency,
-                notice,
-                rate_ppm: report.device_ppm,
-                clock_sigma: report.device_sigma,
-            });
-            let loaded = active.loaded.as_ref().filter(|loaded| {
-                loaded.deck == report.deck
-                    && self.plan.as_ref().is_some_and(|plan| plan.file_id == loaded.file_id)
-            });
-            if loaded.is_some() && status.state == PlaybackState::Waiting {
-                status.state = match report.state {
-                    DeckState::Idle | DeckState::Waiting => PlaybackState::Waiting,
-                    DeckState::Armed => PlaybackState::Armed,
-                    DeckState::Playing => PlaybackState::Playing,
-                    DeckState::Ended => PlaybackState::Ended,
-                };
-                status.position = report.position;
-                status.error = report.error;
-                status.trim_ppm = Some(report.trim_ppm);
-                status.jumps = report.jumps;
-                heard = report.at;
-            }
-        }
-        *self.shared.snapshot() = Snapshot { status, heard };
     }
 }
 

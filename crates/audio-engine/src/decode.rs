@@ -81,8 +81,9 @@ impl Decoder {
         self.song.info()
     }
 
-    /// Fills `window` from now on, and no other.
+    /// Fills `window` from now on, and no other, from the place on that its reader wants.
     pub(crate) fn attach(&mut self, window: WindowWriter) -> Result<(), SongError> {
+        let place = window.wanted();
         let converter = RateConverter::new(self.song.info().sample_rate, window.sample_rate())?;
         let mut target = Target {
             window,
@@ -94,7 +95,7 @@ impl Decoder {
             is_over: false,
             tries: 0,
         };
-        target.go_to(&mut self.song, 0)?;
+        target.go_to(&mut self.song, place)?;
         self.target = Some(target);
         Ok(())
     }
@@ -263,7 +264,7 @@ impl DecoderThread {
         Ok(Self { mailbox, thread: handle.thread().clone(), cancel })
     }
 
-    /// Fills `window` from now on, and no other.
+    /// Fills `window` from now on, and no other, from the place on that its reader wants.
     pub(crate) fn attach(&self, window: WindowWriter) {
         *self.mailbox.window.lock().unwrap_or_else(PoisonError::into_inner) = Some(window);
         self.thread.unpark();

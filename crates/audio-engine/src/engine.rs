@@ -5,18 +5,21 @@
 //! engine's own takes them from there; see [`crate::control`].
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use protocol::FileId;
 use protocol::host::PlaybackState;
-use protocol::time::{LocalTime, Span};
-use sync_core::{ClockEstimate, PlayoutPlan};
+use protocol::time::{LocalTime, MediaTime, Span};
+use sync_core::ClockEstimate;
+use sync_core::schedule::Schedule;
 
 use crate::clock::MonotonicClock;
 use crate::control::Control;
 use crate::event::{EngineEvents, EngineStatus, event_queue};
+use crate::passage::SAME_PLACE;
 use crate::source::TrackSource;
 
 /// How an engine starts.
@@ -29,6 +32,10 @@ pub struct EngineConfig {
     /// How late the speaker sounds after the system says it does. Zero or more.
     pub speaker_delay: Span,
 }
+
+/// Opens a song's file, at its start. Called once for every place of the song that has to be
+/// decoded at the same time, from the engine's own thread.
+pub type OpenTrack = Arc<dyn Fn() -> io::Result<Box<dyn TrackSource>> + Send + Sync>;
 
 /// Plays songs when and where plans say. Dropping it stops everything.
 pub struct Engine {
@@ -48,14 +55,16 @@ pub(crate) struct Shared {
 #[derive(Default)]
 pub(crate) struct Orders {
     pub tracks: BTreeMap<FileId, TrackOrder>,
-    pub timeline: Option<(Option<ClockEstimate>, Option<PlayoutPlan>)>,
+    pub timeline: Option<(Option<ClockEstimate>, Schedule)>,
+    pub wish: Option<(FileId, MediaTime)>,
+    pub is_alone: Option<bool>,
     pub speaker_delay: Option<Span>,
     pub output: Option<Option<String>>,
     pub is_stopping: bool,
 }
 
 pub(crate) enum TrackOrder {
-    Prepare { source: Box<dyn TrackSource>, extension: Option<String> },
+    Prepare { open: OpenTrack, extension: Option<String> },
     Release,
 }
 
@@ -64,6 +73,8 @@ pub(crate) enum TrackOrder {
 pub(crate) struct Snapshot {
     pub status: EngineStatus,
     pub heard: LocalTime,
+    /// The places that can be heard at once.
+    pub cued: Vec<(FileId, MediaTime)>,
 }
 
 impl Engine {
@@ -89,17 +100,12 @@ impl Engine {
         (Self { shared, clock, thread: Some(thread) }, events)
     }
 
-    /// Opens a song and decodes its beginning, ready to play. Replaces an earlier one of the
-    /// same id. `format_hint` is what the file's name ends in, without the dot.
-    pub fn prepare(
-        &self,
-        file_id: FileId,
-        format_hint: Option<&str>,
-        source: Box<dyn TrackSource>,
-    ) {
+    /// Opens a song, ready to be played from anywhere. Replaces an earlier one of the same id.
+    /// `format_hint` is what the file's name ends in, without the dot.
+    pub fn prepare(&self, file_id: FileId, format_hint: Option<&str>, open: OpenTrack) {
         let extension = format_hint.map(str::to_owned);
         self.order(|orders| {
-            orders.tracks.insert(file_id, TrackOrder::Prepare { source, extension });
+            orders.tracks.insert(file_id, TrackOrder::Prepare { open, extension });
         });
     }
 
@@ -111,10 +117,34 @@ impl Engine {
     }
 
     /// What the swarm's time line says, and the clock it is written in: the only transport
-    /// control there is. No plan is silence; with no clock, what plays goes on by the last.
-    /// Both count from the same moment, so that a plan may change its clock unheard.
-    pub fn set_timeline(&self, clock: Option<ClockEstimate>, plan: Option<PlayoutPlan>) {
-        self.order(|orders| orders.timeline = Some((clock, plan)));
+    /// control there is. What is on air plays on until the next entry's instant. Without a
+    /// clock, what plays goes on by the last. Both count from the same moment, so that a
+    /// schedule may change its clock unheard.
+    pub fn set_timeline(&self, clock: Option<ClockEstimate>, schedule: Schedule) {
+        self.order(|orders| orders.timeline = Some((clock, schedule)));
+    }
+
+    /// Has this place decoded, so that a start from there can follow at once. One place at a
+    /// time, beside what the schedule asks for.
+    pub fn cue(&self, file_id: FileId, position: MediaTime) {
+        self.order(|orders| orders.wish = Some((file_id, position)));
+    }
+
+    /// True if a start of this song from there can follow at once: it was cued or scheduled,
+    /// and is decoded.
+    pub fn is_cued(&self, file_id: &FileId, position: MediaTime) -> bool {
+        self.shared
+            .snapshot()
+            .cued
+            .iter()
+            .any(|(cued, place)| cued == file_id && (*place - position).abs() < SAME_PLACE)
+    }
+
+    /// Nobody else plays: a song of the device's own rate then comes out bit for bit, at the
+    /// price of drifting from the time line by what the device's clock is wrong. With company
+    /// it goes back to its place.
+    pub fn set_alone(&self, is_alone: bool) {
+        self.order(|orders| orders.is_alone = Some(is_alone));
     }
 
     /// How late the speaker sounds after the system says it does. Zero or more.
@@ -129,7 +159,7 @@ impl Engine {
 
     /// What the engine is doing now.
     pub fn status(&self) -> EngineStatus {
-        let Snapshot { mut status, heard } = self.shared.snapshot().clone();
+        let Snapshot { mut status, heard, .. } = self.shared.snapshot().clone();
         if status.state == PlaybackState::Playing {
             let since = self.clock.now() - heard;
             status.position = status.position.map(|position| position + since);
@@ -177,6 +207,8 @@ impl Orders {
     fn is_empty(&self) -> bool {
         self.tracks.is_empty()
             && self.timeline.is_none()
+            && self.wish.is_none()
+            && self.is_alone.is_none()
             && self.speaker_delay.is_none()
             && self.output.is_none()
             && !self.is_stopping

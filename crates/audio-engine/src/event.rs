@@ -55,7 +55,7 @@ pub enum EngineEvent {
         /// Where the damage begins.
         at: MediaTime,
     },
-    /// A planned song sounds now.
+    /// A planned song sounds now, or another place of it.
     Started {
         /// Which song.
         file_id: FileId,
@@ -99,7 +99,7 @@ pub struct EngineStatus {
     pub error: Option<Span>,
     /// Speed correction, device rate included. (parts per million)
     pub trim_ppm: Option<f64>,
-    /// Times the planned song was moved to its place audibly.
+    /// Times a song was moved to its place audibly since the engine started.
     pub jumps: u32,
     /// Times the sound card ran dry since the engine started.
     pub underruns: u32,

@@ -4,13 +4,14 @@
 //! and converts them to the device's rate. The audio callback plays from there at an absolute
 //! position: for each buffer it asks when the buffer will be heard, which place of the song
 //! belongs there, and goes there. No network, no runtime, and no rule about what should play:
-//! that is said by a [`PlayoutPlan`](sync_core::PlayoutPlan) and a
+//! that is said by a [`Schedule`](sync_core::schedule::Schedule) and a
 //! [`ClockEstimate`](sync_core::ClockEstimate).
 //!
 //! Start at [`Engine`]. Inside, follow a song from `song` (one file as a line of frames) and
 //! `rate` through `decode` (the decoder thread) and `window` (blocks on their way) to `deck`
-//! and `render` (the callback), and `output` (the device). `control` is the thread that
-//! steers them. [`offline`] renders without a device. `docs/threads.md` says which thread may do what.
+//! and `render` (the callback), and `output` (the device). `passage` says what a schedule asks
+//! of the decks, `control` is the thread that steers them.
+//! [`offline`] renders without a device. `docs/threads.md` says which thread may do what.
 
 mod clock;
 mod control;
@@ -22,6 +23,7 @@ mod event;
 mod interpolate;
 pub mod offline;
 mod output;
+mod passage;
 mod rate;
 mod render;
 mod song;
@@ -32,7 +34,7 @@ mod voice;
 mod window;
 
 pub use clock::MonotonicClock;
-pub use engine::{Engine, EngineConfig};
+pub use engine::{Engine, EngineConfig, OpenTrack};
 pub use event::{EngineEvent, EngineEvents, EngineStatus, OutputStatus};
 pub use output::{Output, OutputError, OutputInfo, list_outputs};
 pub use song::SongError;

@@ -8,12 +8,19 @@
 pub mod ear;
 
 use protocol::time::{LocalTime, MediaTime, Span};
+use sync_core::schedule::Schedule;
 use sync_core::{ClockEstimate, PlayoutPlan};
 
-use crate::deck::{Deck, DeckState, PlanLine};
+use crate::deck::{Deck, DeckParts, DeckState};
 use crate::decode::HISTORY_SECONDS;
-use crate::render::{CHUNK_FRAMES, CallbackTiming, RenderReport, Renderer, RendererControl};
+use crate::passage::programme;
+use crate::render::{
+    Assignment, CHUNK_FRAMES, CallbackTiming, RenderReport, Renderer, RendererControl, SLOTS,
+};
 use crate::window::{BLOCK_FRAMES, WindowWriter, window};
+
+/// The number of the one deck there is.
+const DECK: u64 = 1;
 
 /// A song whose frames, at the output's rate, can be had at any place.
 pub trait OfflineSong {
@@ -78,8 +85,10 @@ impl<S: OfflineSong> OfflineOutput<S> {
     pub fn new(sample_rate: u32, channels: u16, song: S) -> Self {
         let (renderer, mut control) = crate::render::renderer(sample_rate, channels);
         let (writer, reader) = window(sample_rate);
+        let place = MediaTime::default();
+        let parts = DeckParts { id: DECK, reader, place, is_native: true };
         // A ring that was just made has room.
-        control.load(Box::new(Deck::new(1, reader, CHUNK_FRAMES)), None);
+        control.load(Box::new(Deck::new(parts, CHUNK_FRAMES)));
         writer.set_end(song.frames());
         let channels = usize::from(channels.max(1));
         Self { renderer, control, writer, song, next: 0, epoch: 0, channels, samples: Vec::new() }
@@ -92,8 +101,14 @@ impl<S: OfflineSong> OfflineOutput<S> {
 
     /// Plays by `plan`, written in the clock of `clock`; none means silence.
     pub fn set_timeline(&mut self, clock: Option<ClockEstimate>, plan: Option<&PlayoutPlan>) {
+        let part = plan.and_then(|plan| {
+            let schedule = Schedule::from(plan.clone());
+            programme(&schedule, plan.anchor, |_| None).passages.first().map(|first| first.part)
+        });
+        let mut assignments = [None; SLOTS];
+        assignments[0] = Some(Assignment { deck: DECK, part, joins: None });
         // Every buffer empties the ring, which holds sixty-four orders.
-        self.control.set_timeline(plan.map(PlanLine::from), clock);
+        self.control.arrange(assignments, clock);
     }
 
     /// The next `frames` frames, interleaved, heard as `timing` says.
@@ -104,32 +119,21 @@ impl<S: OfflineSong> OfflineOutput<S> {
         let OfflineTiming { heard, latency, queued, is_interrupted } = timing;
         let timing = CallbackTiming { heard, latency, queued, is_interrupted };
         self.renderer.render(&mut self.samples, timing);
-        self.control.collect();
+        self.control.collect().for_each(drop);
         &self.samples
     }
 
     /// What the renderer did last.
     pub fn report(&mut self) -> OfflineReport {
-        let RenderReport {
-            state,
-            position,
-            error,
-            trim_ppm,
-            jumps,
-            gaps,
-            interruptions,
-            device_ppm,
-            device_sigma,
-            ..
-        } = self.control.report();
-        let is_playing = state == DeckState::Playing;
+        let RenderReport { interruptions, device_ppm, device_sigma, .. } = self.control.report();
+        let deck = self.control.report().of(DECK);
         OfflineReport {
-            is_playing,
-            position,
-            error,
-            trim_ppm,
-            jumps,
-            gaps,
+            is_playing: deck.state == DeckState::Playing,
+            position: deck.position,
+            error: deck.error,
+            trim_ppm: deck.trim_ppm().unwrap_or(0.0),
+            jumps: deck.jumps,
+            gaps: deck.gaps,
             interruptions,
             device_ppm,
             device_sigma,
@@ -184,11 +188,11 @@ mod tests {
     fn a_song_is_rendered_in_its_place_from_any_position() {
         for (begin, from) in [(1.0, 1.2), (-12.0, 1.2)] {
             let mut output = OfflineOutput::new(RATE, 2, Tones);
-            let plan = PlayoutPlan {
-                file_id: FileId::parse("0".repeat(64)).unwrap(),
-                anchor: SwarmTime::default() + Span::from_secs_f64(begin),
-                position: MediaTime::default(),
-            };
+            let plan = PlayoutPlan::playing(
+                FileId::parse("0".repeat(64)).unwrap(),
+                SwarmTime::default() + Span::from_secs_f64(begin),
+                MediaTime::default(),
+            );
             let clock = ClockEstimate::identity(LocalTime::default());
             output.set_timeline(Some(clock), Some(&plan));
             let mut heard = Vec::new();

@@ -5,22 +5,26 @@
 //! comes over rings and cells from [`RendererControl`], everything it is done with goes back
 //! the same way. Start reading at [`Renderer::render`], then see [`crate::deck`].
 
-use protocol::time::{LocalTime, MediaTime, Span};
-use rtrb::{Consumer, Producer, RingBuffer};
+mod remote;
+
+use protocol::time::{LocalTime, Span};
+use rtrb::{Consumer, Producer};
 use sync_core::ClockEstimate;
 use sync_core::device_clock::{DeviceClock, Observation};
-use triple_buffer::triple_buffer;
 
-use crate::deck::{Deck, DeckReport, DeckState, Heard, PlanLine};
+use crate::deck::{Deck, DeckReport, DeckState, Heard, Setting};
 use crate::interpolate::Interpolator;
 use crate::stereo::spread;
 use crate::voice::Stereo;
+use remote::RenderCommand;
+pub(crate) use remote::{Assignment, RendererControl, renderer};
 
 /// Longest stretch rendered at once; larger buffers are rendered in parts. (frames)
 pub(crate) const CHUNK_FRAMES: usize = 1_024;
 
-/// Orders under way. More than one per callback is rare.
-const COMMANDS: usize = 64;
+/// Decks at a time: what is on air, what follows, a place prepared on request, and one that is
+/// still fading out.
+pub(crate) const SLOTS: usize = 4;
 
 /// How fast a new estimate of the swarm's clock is followed while music plays. (s)
 ///
@@ -51,17 +55,10 @@ pub(crate) struct CallbackTiming {
 /// What the callback was doing last.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RenderReport {
-    /// The deck this is about; zero if none is loaded.
-    pub deck: u64,
-    pub state: DeckState,
-    /// The position heard at [`Self::at`].
-    pub position: Option<MediaTime>,
+    /// What is loaded.
+    pub slots: [SlotReport; SLOTS],
+    /// When the positions told are heard.
     pub at: LocalTime,
-    pub error: Option<Span>,
-    /// Speed correction, the device's own rate included. (ppm)
-    pub trim_ppm: f64,
-    pub jumps: u32,
-    pub gaps: u32,
     /// Times the device's timeline broke.
     pub interruptions: u32,
     pub latency: Span,
@@ -71,12 +68,29 @@ pub(crate) struct RenderReport {
     pub device_sigma: Option<Span>,
 }
 
-enum RenderCommand {
-    /// Play this deck by this plan, instead of the one loaded.
-    Load(Box<Deck>, Option<PlanLine>),
-    /// Move the loaded deck.
-    Timeline(Option<PlanLine>, Option<ClockEstimate>),
-    SpeakerDelay(Span),
+impl RenderReport {
+    /// What this deck was doing; nothing if it is not loaded yet, or no more.
+    pub(crate) fn of(&self, deck: u64) -> DeckReport {
+        let slot = self.slots.iter().find(|slot| slot.deck == deck);
+        slot.map_or_else(DeckReport::default, |slot| slot.report)
+    }
+}
+
+/// What one deck was doing last.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SlotReport {
+    /// Which one; zero if the slot is empty.
+    pub deck: u64,
+    pub report: DeckReport,
+}
+
+/// One place for a deck.
+#[derive(Default)]
+struct Slot {
+    deck: Option<Box<Deck>>,
+    /// The deck whose end this one's beginning joins.
+    joins: Option<u64>,
+    last: DeckReport,
 }
 
 /// Lives in the audio callback.
@@ -88,66 +102,18 @@ pub(crate) struct Renderer {
     interpolator: Interpolator,
     left: Box<[f32]>,
     right: Box<[f32]>,
-    deck: Option<Box<Deck>>,
-    outgoing: Option<Box<Deck>>,
+    slots: [Slot; SLOTS],
+    is_alone: bool,
     estimate: Option<ClockEstimate>,
     /// What is still added to the estimate, so that its last step is not heard as one. (s)
     bend: f64,
     speaker_delay: Span,
     interruptions: u32,
     timing: CallbackTiming,
-    last: DeckReport,
     commands: Consumer<RenderCommand>,
     estimates: triple_buffer::Output<Option<ClockEstimate>>,
     done: Producer<Box<Deck>>,
     reports: triple_buffer::Input<RenderReport>,
-}
-
-/// The other end of a [`Renderer`], for the thread that steers it.
-pub(crate) struct RendererControl {
-    sample_rate: u32,
-    commands: Producer<RenderCommand>,
-    estimates: triple_buffer::Input<Option<ClockEstimate>>,
-    done: Consumer<Box<Deck>>,
-    reports: triple_buffer::Output<RenderReport>,
-}
-
-/// A renderer for a device of this rate and so many channels, and what steers it.
-pub(crate) fn renderer(sample_rate: u32, channels: u16) -> (Renderer, RendererControl) {
-    let (command_in, command_out) = RingBuffer::new(COMMANDS);
-    // Each deck that comes back was loaded by a command, so this ring cannot be fuller.
-    let (done_in, done_out) = RingBuffer::new(2 * COMMANDS);
-    let (estimate_in, estimate_out) = triple_buffer(&None);
-    let (report_in, report_out) = triple_buffer(&RenderReport::default());
-    let plane = || vec![0.0; CHUNK_FRAMES].into_boxed_slice();
-    let renderer = Renderer {
-        channels: usize::from(channels.max(1)),
-        device: DeviceClock::new(sample_rate),
-        rendered: 0,
-        interpolator: Interpolator::new(),
-        left: plane(),
-        right: plane(),
-        deck: None,
-        outgoing: None,
-        estimate: None,
-        bend: 0.0,
-        speaker_delay: Span::ZERO,
-        interruptions: 0,
-        timing: CallbackTiming::default(),
-        last: DeckReport::default(),
-        commands: command_out,
-        estimates: estimate_out,
-        done: done_in,
-        reports: report_in,
-    };
-    let control = RendererControl {
-        sample_rate,
-        commands: command_in,
-        estimates: estimate_in,
-        done: done_out,
-        reports: report_out,
-    };
-    (renderer, control)
 }
 
 impl Renderer {
@@ -169,12 +135,12 @@ impl Renderer {
 
     /// Renders the next part of a buffer: whole frames, [`CHUNK_FRAMES`] at most.
     pub(crate) fn continue_with(&mut self, part: &mut [f32]) {
-        self.last = self.render_chunk(part);
+        self.render_chunk(part);
     }
 
     /// Ends a buffer: reports.
     pub(crate) fn finish(&mut self) {
-        self.publish(self.last, self.timing);
+        self.publish();
     }
 
     fn follow_commands(&mut self) {
@@ -185,26 +151,17 @@ impl Renderer {
         }
         while let Ok(command) = self.commands.pop() {
             match command {
-                RenderCommand::Load(mut deck, plan) => {
-                    deck.set_plan(plan);
-                    if let Some(mut before) = self.deck.replace(deck) {
-                        before.set_plan(None);
-                        if let Some(oldest) = self.outgoing.replace(before) {
-                            self.send_back(oldest);
-                        }
-                    }
-                }
-                RenderCommand::Timeline(plan, estimate) => {
+                RenderCommand::Load(deck) => self.load(deck),
+                RenderCommand::Arrange(assignments, estimate) => {
                     // No bend: what the clock gained the plan has lost, and the other way round.
                     self.estimate = estimate.or(self.estimate);
-                    if let Some(deck) = &mut self.deck {
-                        deck.set_plan(plan);
-                    }
+                    self.arrange(&assignments);
                 }
+                RenderCommand::Alone(is_alone) => self.is_alone = is_alone,
                 RenderCommand::SpeakerDelay(delay) => {
                     let is_new = delay != self.speaker_delay;
                     self.speaker_delay = delay;
-                    if let Some(deck) = self.deck.as_mut().filter(|_| is_new) {
+                    for deck in self.decks().filter(|_| is_new) {
                         deck.shift();
                     }
                 }
@@ -212,9 +169,36 @@ impl Renderer {
         }
     }
 
+    fn decks(&mut self) -> impl Iterator<Item = &mut Box<Deck>> {
+        self.slots.iter_mut().filter_map(|slot| slot.deck.as_mut())
+    }
+
+    fn load(&mut self, deck: Box<Deck>) {
+        let free = self.slots.iter_mut().find(|slot| slot.deck.is_none());
+        match free {
+            Some(slot) => *slot = Slot { deck: Some(deck), ..Slot::default() },
+            // Cannot be: nobody loads more than there are slots.
+            None => self.send_back(deck),
+        }
+    }
+
+    /// Gives every deck its part; one without an assignment goes.
+    fn arrange(&mut self, assignments: &[Option<Assignment>; SLOTS]) {
+        for index in 0..SLOTS {
+            let slot = &mut self.slots[index];
+            let Some(deck) = &mut slot.deck else { continue };
+            let assigned = assignments.iter().flatten().find(|it| it.deck == deck.id);
+            slot.joins = assigned.and_then(|it| it.joins);
+            deck.set_part(assigned.and_then(|it| it.part));
+            if assigned.is_none() {
+                deck.dismiss();
+            }
+        }
+    }
+
     /// Takes a new estimate. A clock that is lost gives none, and the music goes on by the last.
     fn follow_estimate(&mut self, estimate: ClockEstimate) {
-        let is_playing = self.last.state == DeckState::Playing;
+        let is_playing = self.slots.iter().any(|slot| slot.last.state == DeckState::Playing);
         let now = self.device.heard_at(self.rendered);
         self.bend = match (self.estimate, now) {
             (Some(before), Some(now)) if is_playing => {
@@ -232,9 +216,7 @@ impl Renderer {
             self.device.restart();
             self.rendered = 0;
             self.interruptions += 1;
-            if let Some(deck) = &mut self.deck {
-                deck.interrupt();
-            }
+            self.decks().for_each(|deck| deck.interrupt());
         }
         // What waits in a fast card's queue is heard sooner than its nominal rate says: 4 µs
         // at 200 ppm and a period of 1024 frames.
@@ -245,31 +227,46 @@ impl Renderer {
         }
     }
 
-    fn render_chunk(&mut self, out: &mut [f32]) -> DeckReport {
+    fn render_chunk(&mut self, out: &mut [f32]) {
         let frames = out.len() / self.channels;
         let heard = self.heard(frames);
-        let (left, right) = (&mut self.left[..frames], &mut self.right[..frames]);
-        left.fill(0.0);
-        right.fill(0.0);
-        if let Some(outgoing) = &mut self.outgoing {
-            outgoing.render(&self.interpolator, Stereo { left, right }, None);
+        let joints = self.joints();
+        let bend = Span::from_secs_f64(self.bend);
+        self.left[..frames].fill(0.0);
+        self.right[..frames].fill(0.0);
+        for (slot, joint) in self.slots.iter_mut().zip(joints) {
+            let Some(deck) = &mut slot.deck else { continue };
+            let (left, right) = (&mut self.left[..frames], &mut self.right[..frames]);
+            let setting = Setting { heard, is_alone: self.is_alone, joint };
+            slot.last = deck.render(&self.interpolator, Stereo { left, right }, setting);
+            slot.last.error = slot.last.error.map(|error| error - bend);
         }
-        let mut report = match &mut self.deck {
-            Some(deck) => deck.render(&self.interpolator, Stereo { left, right }, heard),
-            None => DeckReport::default(),
-        };
-        report.error = report.error.map(|error| error - Span::from_secs_f64(self.bend));
-        spread(left, right, out, self.channels);
+        spread(&self.left[..frames], &self.right[..frames], out, self.channels);
         self.rendered += frames as u64;
         if let Some(heard) = heard {
             self.unbend((heard.end - heard.begin).as_secs_f64());
         }
-        if self.outgoing.as_ref().is_some_and(|deck| !deck.is_leaving())
-            && let Some(deck) = self.outgoing.take()
-        {
-            self.send_back(deck);
+        self.send_dismissed_back();
+    }
+
+    /// Where the decks' songs begin that join another, counted from the next frame.
+    fn joints(&self) -> [Option<i64>; SLOTS] {
+        std::array::from_fn(|index| {
+            let before = self.slots[index].joins?;
+            let decks = self.slots.iter().filter_map(|slot| slot.deck.as_ref());
+            decks.filter(|deck| deck.id == before).find_map(|deck| deck.remaining())
+        })
+    }
+
+    fn send_dismissed_back(&mut self) {
+        for index in 0..SLOTS {
+            let slot = &mut self.slots[index];
+            if slot.deck.as_ref().is_some_and(|deck| deck.is_dismissed())
+                && let Some(deck) = std::mem::take(slot).deck
+            {
+                self.send_back(deck);
+            }
         }
-        report
     }
 
     /// The swarm times at which the next `frames` frames are heard, once the device's clock
@@ -301,66 +298,27 @@ impl Renderer {
         }
     }
 
-    fn publish(&mut self, report: DeckReport, timing: CallbackTiming) {
-        let device_ppm = self.device.rate_ppm();
-        let skew_ppm = self.estimate.map_or(0.0, |estimate| estimate.skew_ppm());
+    fn publish(&mut self) {
+        let slots = self.slots.each_ref().map(|slot| SlotReport {
+            deck: slot.deck.as_ref().map_or(0, |deck| deck.id),
+            report: slot.last,
+        });
+        let heard = self.device.heard_at(self.rendered).unwrap_or(self.timing.heard);
         self.reports.write(RenderReport {
-            deck: self.deck.as_ref().map_or(0, |deck| deck.id),
-            state: report.state,
-            position: report.position,
-            at: self.device.heard_at(self.rendered).unwrap_or(timing.heard) + self.speaker_delay,
-            error: report.error,
-            trim_ppm: report.trim * 1e6 + skew_ppm - device_ppm,
-            jumps: report.jumps,
-            gaps: report.gaps,
+            slots,
+            at: heard + self.speaker_delay,
             interruptions: self.interruptions,
-            latency: timing.latency,
-            device_ppm,
+            latency: self.timing.latency,
+            device_ppm: self.device.rate_ppm(),
             device_sigma: self.device.uncertainty(),
         });
     }
 }
 
-impl RendererControl {
-    pub(crate) fn sample_rate(&self) -> u32 {
-        self.sample_rate
-    }
-
-    /// Plays `deck` by `plan` instead of the one loaded. False if the renderer has not
-    /// listened for a long time; the deck is dropped then.
-    pub(crate) fn load(&mut self, deck: Box<Deck>, plan: Option<PlanLine>) -> bool {
-        self.commands.push(RenderCommand::Load(deck, plan)).is_ok()
-    }
-
-    /// Moves the loaded deck to a plan written in the clock of `estimate`; both count from the
-    /// same callback on. False as in [`Self::load`].
-    pub(crate) fn set_timeline(
-        &mut self,
-        plan: Option<PlanLine>,
-        estimate: Option<ClockEstimate>,
-    ) -> bool {
-        self.commands.push(RenderCommand::Timeline(plan, estimate)).is_ok()
-    }
-
-    /// False as in [`Self::load`].
-    pub(crate) fn set_speaker_delay(&mut self, delay: Span) -> bool {
-        self.commands.push(RenderCommand::SpeakerDelay(delay)).is_ok()
-    }
-
-    pub(crate) fn set_estimate(&mut self, estimate: Option<ClockEstimate>) {
-        self.estimates.write(estimate);
-    }
-
-    /// Frees decks that the renderer is done with.
-    pub(crate) fn collect(&mut self) {
-        while self.done.pop().is_ok() {}
-    }
-
-    pub(crate) fn report(&mut self) -> RenderReport {
-        *self.reports.read()
-    }
-}
-
+#[cfg(test)]
+mod alone_tests;
+#[cfg(test)]
+mod schedule_tests;
 #[cfg(test)]
 pub(crate) mod stage;
 #[cfg(test)]

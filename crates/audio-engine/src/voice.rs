@@ -14,6 +14,13 @@ pub(crate) struct Stereo<'a> {
     pub right: &'a mut [f32],
 }
 
+impl Stereo<'_> {
+    /// The frames `from..to` of it.
+    pub(crate) fn part(&mut self, from: usize, to: usize) -> Stereo<'_> {
+        Stereo { left: &mut self.left[from..to], right: &mut self.right[from..to] }
+    }
+}
+
 /// A place in a song that moves.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Voice {
@@ -24,31 +31,39 @@ pub(crate) struct Voice {
     fade: Fade,
 }
 
-/// A gain on its way. Of equal power: two voices that cross keep the loudness of unlike sounds.
+/// A gain on its way. Of equal power unless it is even: two voices that cross keep the loudness
+/// of unlike sounds.
 #[derive(Clone, Copy, Debug)]
 struct Fade {
     /// Zero is silence, one is full.
     level: f32,
     /// Change per frame.
     slope: f32,
+    /// True for two voices of one sound, whose gains must add up to one.
+    is_even: bool,
 }
 
 impl Voice {
     /// A voice at full gain from its first frame.
     pub(crate) fn at(position: f64, step: f64) -> Self {
-        Self { position, step, fade: Fade { level: 1.0, slope: 0.0 } }
+        Self { position, step, fade: Fade { level: 1.0, slope: 0.0, is_even: false } }
     }
 
     /// A voice that fades in.
     pub(crate) fn fading_in(position: f64, step: f64, frames: usize) -> Self {
         let slope = 1.0 / frames.max(1) as f32;
-        Self { position, step, fade: Fade { level: 0.0, slope } }
+        Self { position, step, fade: Fade { level: 0.0, slope, is_even: false } }
     }
 
     /// The same voice, fading out from its present gain.
     pub(crate) fn fading_out(self, frames: usize) -> Self {
         let slope = -self.fade.level.max(1e-3) / frames.max(1) as f32;
         Self { fade: Fade { slope, ..self.fade }, ..self }
+    }
+
+    /// The same voice, crossing with one of almost the same place.
+    pub(crate) fn evenly(self) -> Self {
+        Self { fade: Fade { is_even: true, ..self.fade }, ..self }
     }
 
     /// True once a voice that fades out cannot be heard any more.
@@ -59,12 +74,14 @@ impl Voice {
     /// Frames of tape needed to play `frames` frames while the step goes to `step`.
     pub(crate) fn reach(&self, frames: usize, step: f64) -> (i64, i64) {
         let travel = frames as f64 * self.step.max(step);
-        (self.position as i64 - BEFORE, (self.position + travel) as i64 + AFTER + 2)
+        let first = self.position.floor() as i64;
+        (first - BEFORE, (self.position + travel).floor() as i64 + AFTER + 2)
     }
 
     /// How many frames can be played from what is on the tape.
     pub(crate) fn playable(&self, tape: &Tape) -> usize {
-        if !tape.covers(self.position as i64 - BEFORE, self.position as i64 + AFTER + 2) {
+        let first = self.position.floor() as i64;
+        if !tape.covers(first - BEFORE, first + AFTER + 2) {
             return 0;
         }
         let reserve = (tape.end() - AFTER - 2) as f64 - self.position;
@@ -82,10 +99,15 @@ impl Voice {
     ) {
         let change = (step - self.step) / out.left.len().max(1) as f64;
         for (left, right) in out.left.iter_mut().zip(out.right) {
-            let frame = self.position as i64;
-            let fraction = self.position - frame as f64;
-            let (around_left, around_right) = tape.around(frame, BEFORE);
-            let (here_left, here_right) = interpolator.sample(around_left, around_right, fraction);
+            let frame = self.position.floor();
+            let fraction = self.position - frame;
+            let (around_left, around_right) = tape.around(frame as i64, BEFORE);
+            let (here_left, here_right) = if fraction == 0.0 {
+                // What the filter gives as well, without its work.
+                (around_left[BEFORE as usize], around_right[BEFORE as usize])
+            } else {
+                interpolator.sample(around_left, around_right, fraction)
+            };
             let gain = self.fade.next();
             *left += gain * here_left;
             *right += gain * here_right;
@@ -99,7 +121,11 @@ impl Voice {
 impl Fade {
     #[inline]
     fn next(&mut self) -> f32 {
-        let gain = if self.level >= 1.0 { 1.0 } else { (self.level * FRAC_PI_2).sin() };
+        let gain = match self.level {
+            level if level >= 1.0 => 1.0,
+            level if self.is_even => level,
+            level => (level * FRAC_PI_2).sin(),
+        };
         self.level = (self.level + self.slope).clamp(0.0, 1.0);
         gain
     }

@@ -148,6 +148,11 @@ impl WindowReader {
         Some(self.shared.end.load(Ordering::Acquire)).filter(|&end| end != i64::MAX)
     }
 
+    /// About how many frames are decoded and not read yet.
+    pub(crate) fn ready_frames(&self) -> usize {
+        self.ready.slots() * BLOCK_FRAMES
+    }
+
     /// The next block of the present epoch, if one is ready.
     pub(crate) fn peek(&mut self) -> Option<&PcmBlock> {
         let epoch = self.shared.epoch.load(Ordering::Acquire);

@@ -8,12 +8,16 @@
 
 use std::io::Cursor;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use audio_engine::{Engine, EngineConfig, EngineEvent, EngineEvents, MonotonicClock, list_outputs};
+use audio_engine::{
+    Engine, EngineConfig, EngineEvent, EngineEvents, MonotonicClock, OpenTrack, list_outputs,
+};
 use protocol::FileId;
 use protocol::host::PlaybackState;
 use protocol::time::{MediaTime, Span, SwarmTime};
+use sync_core::schedule::Schedule;
 use sync_core::{ClockEstimate, PlayoutPlan};
 
 /// Two devices that swallow everything, one of them the default.
@@ -73,8 +77,13 @@ fn file_id(digit: char) -> FileId {
     FileId::parse(digit.to_string().repeat(64)).unwrap()
 }
 
-fn song() -> Box<Cursor<Vec<u8>>> {
-    Box::new(Cursor::new(include_bytes!("media/long.mp3").to_vec()))
+fn file(bytes: &[u8]) -> OpenTrack {
+    let bytes = bytes.to_vec();
+    Arc::new(move || Ok(Box::new(Cursor::new(bytes.clone()))))
+}
+
+fn song() -> OpenTrack {
+    file(include_bytes!("media/long.mp3"))
 }
 
 #[test]
@@ -84,12 +93,13 @@ fn without_any_device_songs_are_prepared_and_the_fault_is_told_once() {
     }
     let (engine, events, clock) = start(None);
     engine.prepare(file_id('a'), Some("mp3"), song());
-    engine.prepare(file_id('b'), Some("mp3"), Box::new(Cursor::new(vec![0x55; 5_000])));
+    engine.prepare(file_id('b'), Some("mp3"), file(&[0x55; 5_000]));
     let now = clock.now();
     let anchor = SwarmTime::from_nanos(now.as_nanos());
-    let plan = |song| PlayoutPlan::playing(file_id(song), anchor, MediaTime::default());
+    let plan =
+        |song| Schedule::from(PlayoutPlan::playing(file_id(song), anchor, MediaTime::default()));
     let clock = Some(ClockEstimate::identity(now));
-    engine.set_timeline(clock, Some(plan('a')));
+    engine.set_timeline(clock, plan('a'));
     let (mut ready, mut failed, mut unavailable) = (0, 0, 0);
     let end = Instant::now() + SOON;
     while (ready, failed) != (1, 1) || unavailable == 0 {
@@ -114,13 +124,13 @@ fn without_any_device_songs_are_prepared_and_the_fault_is_told_once() {
     assert_eq!(status.state, PlaybackState::Waiting);
     assert_eq!(status.duration, Some(Span::from_millis(1_500)));
     assert!(status.output.is_none() && status.output_fault.is_some());
-    engine.set_timeline(clock, Some(plan('b')));
+    engine.set_timeline(clock, plan('b'));
     while engine.status().state != PlaybackState::Failed {
         assert!(Instant::now() < end, "{:?}", engine.status());
         std::thread::yield_now();
     }
     engine.release(&file_id('b'));
-    engine.set_timeline(clock, None);
+    engine.set_timeline(clock, Schedule::silent());
     while engine.status().state != PlaybackState::Stopped {
         assert!(Instant::now() < end, "{:?}", engine.status());
         std::thread::yield_now();
@@ -176,4 +186,43 @@ fn a_device_that_is_not_there_is_replaced_by_the_default_and_the_fault_is_told()
     assert!(ending.elapsed() < Duration::from_secs(5), "ending took {:?}", ending.elapsed());
     while events.try_recv().is_ok() {}
     assert!(events.recv().is_none(), "the events end with the engine");
+}
+
+#[test]
+fn a_place_is_cued_on_request_and_a_pause_is_told() {
+    if !is_child("a_place_is_cued_on_request_and_a_pause_is_told", SILENT_DEVICES) {
+        return;
+    }
+    let (engine, _events, clock) = start(None);
+    engine.prepare(file_id('a'), Some("mp3"), song());
+    engine.prepare(file_id('b'), Some("mp3"), song());
+    let place = MediaTime::from_millis_f64(900.0);
+    assert!(!engine.is_cued(&file_id('b'), place));
+    engine.cue(file_id('b'), place);
+    wait_until(&engine, |engine| engine.is_cued(&file_id('b'), place));
+    assert!(!engine.is_cued(&file_id('b'), MediaTime::default()), "another place");
+    engine.cue(file_id('b'), MediaTime::default());
+    wait_until(&engine, |engine| engine.is_cued(&file_id('b'), MediaTime::default()));
+    wait_until(&engine, |engine| !engine.is_cued(&file_id('b'), place));
+
+    let now = clock.now();
+    let anchor = SwarmTime::from_nanos(now.as_nanos());
+    let position = MediaTime::from_millis_f64(600.0);
+    let plan = PlayoutPlan::playing(file_id('a'), anchor, position);
+    let pause = PlayoutPlan { is_paused: true, ..plan };
+    engine.set_timeline(Some(ClockEstimate::identity(now)), pause.into());
+    wait_until(&engine, |engine| engine.status().state == PlaybackState::Paused);
+    assert_eq!(engine.status().position, Some(position));
+    // Where it will go on is at hand, and so is still what was asked for.
+    wait_until(&engine, |engine| engine.is_cued(&file_id('a'), position));
+    assert!(engine.is_cued(&file_id('b'), MediaTime::default()));
+}
+
+/// Waits until the engine's own threads have come so far.
+fn wait_until(engine: &Engine, is_so: impl Fn(&Engine) -> bool) {
+    let end = Instant::now() + SOON;
+    while !is_so(engine) {
+        assert!(Instant::now() < end, "{:?}", engine.status());
+        std::thread::yield_now();
+    }
 }

@@ -227,6 +227,8 @@ impl Peer {
             }
             Output::Notice { level, code, detail } => self.tell(level, code, detail),
             Output::Changed => {
+                let is_alone = swarm.session.members().len() <= 1;
+                self.playout.engine().set_alone(is_alone);
                 self.look_through_files();
                 self.keep_songs();
                 self.changed();
@@ -334,11 +336,12 @@ impl Peer {
     }
 
     /// The songs that are on air or selected belong into the engine.
-    fn keep_songs(&mut self) {
+    pub(crate) fn keep_songs(&mut self) {
         let mut wanted = BTreeSet::new();
         if let Some(swarm) = &self.swarm {
             let plans = swarm.session.schedule().plans();
             wanted.extend(plans.iter().map(|plan| plan.file_id.clone()));
+            wanted.extend(self.cueing.as_ref().map(|cueing| cueing.file_id.clone()));
             wanted.extend(swarm.session.selection().cloned());
         }
         self.playout.keep(&wanted, &self.store);

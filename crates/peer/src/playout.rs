@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::Arc;
 
-use audio_engine::{Engine, EngineConfig, EngineEvent, MonotonicClock, TrackSource};
+use audio_engine::{Engine, EngineConfig, EngineEvent, MonotonicClock, OpenTrack, TrackSource};
 use protocol::ids::FileId;
 use protocol::time::Span;
 use sync_core::ClockEstimate;
@@ -57,7 +58,7 @@ impl Playout {
 
     /// Plays by this from now on.
     pub(crate) fn set_timeline(&self, clock: Option<ClockEstimate>, schedule: Schedule) {
-        self.engine.set_timeline(clock, schedule.last().cloned());
+        self.engine.set_timeline(clock, schedule);
     }
 
     /// The song, if the engine was given it.
@@ -78,15 +79,12 @@ impl Playout {
                 continue;
             }
             let Some(track) = store.track(file_id) else { continue };
-            let reader = match store.reader(file_id) {
-                Ok(reader) => reader,
-                Err(reason) => {
-                    debug!(%file_id, %reason, "not readable yet");
-                    continue;
-                }
-            };
+            if let Err(reason) = store.reader(file_id) {
+                debug!(%file_id, %reason, "not readable yet");
+                continue;
+            }
             let format = track.announcement.media.format.as_ref().map(|format| format.as_str());
-            self.engine.prepare(file_id.clone(), format, Box::new(Source(reader)));
+            self.engine.prepare(file_id.clone(), format, opener(store, file_id));
             self.songs.insert(file_id.clone(), Song::default());
         }
     }
@@ -108,6 +106,15 @@ impl Playout {
         }
         event
     }
+}
+
+/// Opens a song once for each place of it that the engine decodes.
+fn opener(store: &TrackStore, file_id: &FileId) -> OpenTrack {
+    let (store, file_id) = (store.clone(), file_id.clone());
+    Arc::new(move || {
+        let reader = store.reader(&file_id).map_err(io::Error::other)?;
+        Ok(Box::new(Source(reader)))
+    })
 }
 
 /// A file being read piece by piece, as the engine wants it.

@@ -25,7 +25,7 @@ const CHATTY: usize = 10;
 /// A place that is being decoded for a start.
 #[derive(Debug)]
 pub(crate) struct Cueing {
-    file_id: FileId,
+    pub(crate) file_id: FileId,
     position: MediaTime,
     next_look: Instant,
 }
@@ -44,7 +44,10 @@ impl Peer {
     /// Gets a place ready, and says so once it is.
     pub(crate) fn cue(&mut self, file_id: FileId, position: MediaTime) {
         self.tell_output_notice();
-        self.cueing = Some(Cueing { file_id, position, next_look: Instant::now() });
+        let next_look = Instant::now();
+        self.cueing = Some(Cueing { file_id: file_id.clone(), position, next_look });
+        self.keep_songs();
+        self.playout.engine().cue(file_id, position);
         self.look_at_cue();
     }
 
@@ -55,7 +58,10 @@ impl Peer {
     pub(crate) fn look_at_cue(&mut self) {
         let Some(cueing) = &mut self.cueing else { return };
         cueing.next_look = Instant::now() + CUE_PAUSE;
-        let is_ready = self.store.track(&cueing.file_id).is_some_and(|track| track.playable);
+        // Without an output there is nothing to wait for: whatever is decoded is not heard.
+        let engine = self.playout.engine();
+        let is_silent = engine.status().output.is_none();
+        let is_ready = is_silent || engine.is_cued(&cueing.file_id, cueing.position);
         let Some(swarm) = self.swarm.as_mut().filter(|_| is_ready) else { return };
         let Some(Cueing { file_id, position, .. }) = self.cueing.take() else { return };
         swarm.session.handle(self.clock.now(), Input::Cued { file_id, position });

@@ -144,7 +144,11 @@ impl<'a> Member<'a> {
 
     fn follow_plan(&mut self) {
         self.has_plan = true;
-        let plan = PlayoutPlan::playing(FileId::parse("0".repeat(64)).expect("64 hex digits"), self.score.anchor, MediaTime::default());
+        let plan = PlayoutPlan::playing(
+            FileId::parse("0".repeat(64)).expect("64 hex digits"),
+            self.score.anchor,
+            MediaTime::default(),
+        );
         self.output.set_timeline(self.filter.estimate(), Some(&plan));
     }
 

@@ -8,17 +8,20 @@
 use std::f64::consts::TAU;
 use std::io::Cursor;
 
-use protocol::FileId;
 use protocol::time::{LocalTime, MediaTime, Span, SwarmTime};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use sync_core::{ClockEstimate, PlayoutPlan};
+use sync_core::ClockEstimate;
 
-use super::{CHUNK_FRAMES, CallbackTiming, RenderReport, Renderer, RendererControl, renderer};
-use crate::deck::{Deck, PlanLine};
+use super::{
+    Assignment, CHUNK_FRAMES, CallbackTiming, RenderReport, Renderer, RendererControl, SLOTS,
+    renderer,
+};
+use crate::deck::{Deck, DeckParts, DeckReport, place_frame};
 use crate::decode::{Decoder, Step};
 pub(crate) use crate::offline::ear::song;
 use crate::offline::ear::{TONES, listen};
+use crate::passage::{FADE_SECONDS, Part, PlanLine};
 use crate::song::Song;
 use crate::source::SourceCursor;
 use crate::window::window;
@@ -83,6 +86,8 @@ pub(super) struct Stage {
     /// Left channel and the true time at which each frame is heard.
     pub tape: Vec<(f64, f32)>,
     interrupt_next: bool,
+    /// What was arranged last.
+    pub assignments: Vec<Assignment>,
     next_deck: u64,
     /// How far this device's clock is from true time.
     pub local_offset: Span,
@@ -104,6 +109,7 @@ impl Stage {
             decoders: Vec::new(),
             tape: Vec::new(),
             interrupt_next: false,
+            assignments: Vec::new(),
             next_deck: 0,
             local_offset: Span::from_secs(7),
             pitch: Vec::new(),
@@ -120,21 +126,53 @@ impl Stage {
         self.heard
     }
 
-    /// Loads a song file, planned so that `position` is heard at `at`.
+    /// Loads a song file, planned so that `position` is heard at `at`; what was loaded goes.
     pub(super) fn load(&mut self, file: Vec<u8>, at: f64, position: f64) {
+        let deck = self.cue(file, position);
+        self.arrange(vec![(deck, part(at, position))]);
+    }
+
+    /// Loads a song file to start at `place` and nothing else; which deck it is on.
+    pub(super) fn cue(&mut self, file: Vec<u8>, place: f64) -> u64 {
         let song = Song::open(SourceCursor::new(Box::new(Cursor::new(file))), None).unwrap();
+        let is_native = song.info().sample_rate == self.rate as u32;
         let mut decoder = Decoder::new(song);
         let (writer, reader) = window(self.rate as u32);
+        let place = MediaTime::default() + Span::from_secs_f64(place);
+        reader.want(place_frame(place, self.rate));
         decoder.attach(writer).unwrap();
         self.decoders.push(decoder);
         self.next_deck += 1;
-        let deck = Box::new(Deck::new(self.next_deck, reader, CHUNK_FRAMES));
-        assert!(self.control.load(deck, Some(plan(at, position))));
+        let id = self.next_deck;
+        let parts = DeckParts { id, reader, place, is_native };
+        assert!(self.control.load(Box::new(Deck::new(parts, CHUNK_FRAMES))));
+        id
+    }
+
+    /// Says what the decks play; those that are not named go.
+    pub(super) fn arrange(&mut self, parts: Vec<(u64, Part)>) {
+        let assigned = |(deck, part)| Assignment { deck, part: Some(part), joins: None };
+        self.assign(parts.into_iter().map(assigned).collect(), None);
+    }
+
+    pub(super) fn assign(&mut self, assignments: Vec<Assignment>, estimate: Option<ClockEstimate>) {
+        let mut array = [None; SLOTS];
+        for (place, assignment) in array.iter_mut().zip(&assignments) {
+            *place = Some(*assignment);
+        }
+        assert!(self.control.arrange(array, estimate));
+        self.assignments = assignments;
+    }
+
+    /// Nothing is to be heard.
+    pub(super) fn stop(&mut self) {
+        self.assign(Vec::new(), None);
     }
 
     /// Moves the plan of the loaded song.
     pub(super) fn replan(&mut self, at: f64, position: f64) {
-        assert!(self.control.set_timeline(Some(plan(at, position)), None));
+        let deck = self.assignments[0].deck;
+        self.arrange(vec![(deck, part(at, position))]);
     }
 
     /// The swarm gets a clock that says `more` seconds more; the song that began at `begin`
@@ -142,7 +180,8 @@ impl Stage {
     pub(super) fn change_clock(&mut self, more: f64, begin: f64) {
         let local = self.local(self.heard);
         let estimate = ClockEstimate::exact(local, swarm(self.heard + more), 0.0);
-        assert!(self.control.set_timeline(Some(plan(begin + more, 0.0)), Some(estimate)));
+        let part = Some(part(begin + more, 0.0));
+        self.assign(vec![Assignment { part, ..self.assignments[0] }], Some(estimate));
     }
 
     /// The card runs dry for `seconds`: what is heard meanwhile is silence.
@@ -151,12 +190,17 @@ impl Stage {
         self.interrupt_next = true;
     }
 
-    /// Plays for so long and returns the last report.
-    pub(super) fn play(&mut self, seconds: f64) -> RenderReport {
+    /// Plays for so long; what the deck arranged first was doing in the end.
+    pub(super) fn play(&mut self, seconds: f64) -> DeckReport {
         let end = self.heard + seconds;
         while self.heard < end {
             self.callback();
         }
+        let deck = self.assignments.first().map_or(0, |first| first.deck);
+        self.report().of(deck)
+    }
+
+    pub(super) fn report(&mut self) -> RenderReport {
         self.control.report()
     }
 
@@ -193,7 +237,9 @@ impl Stage {
             self.tape.push((self.heard + index as f64 * frame, sample));
         }
         let report = self.control.report();
-        self.pitch.push((ppm, -report.trim_ppm));
+        if let Some(trim) = report.slots.iter().find_map(|slot| slot.report.trim_ppm()) {
+            self.pitch.push((ppm, -trim));
+        }
         self.heard += PERIOD as f64 * frame;
     }
 
@@ -219,12 +265,18 @@ impl Stage {
 
     /// Loudest step between two samples beyond what the song itself can do.
     pub(super) fn worst_click(&self) -> f32 {
+        self.worst_click_between(0.0, f64::MAX)
+    }
+
+    /// The same of what is heard between two moments.
+    pub(super) fn worst_click_between(&self, from: f64, to: f64) -> f32 {
         let steepest: f64 = TONES.iter().map(|(level, pitch)| level * TAU * pitch).sum();
         let largest_step = (steepest / self.rate) as f32;
         self.tape
             .windows(2)
+            .filter(|pair| (from..to).contains(&pair[0].0))
             .map(|pair| (pair[1].1 - pair[0].1).abs() - largest_step)
-            .fold(0.0, f32::max)
+            .fold(f32::MIN, f32::max)
     }
 }
 
@@ -241,12 +293,20 @@ pub(super) fn percentile(values: impl IntoIterator<Item = f64>, share: f64) -> f
     values[((values.len() - 1) as f64 * share).round() as usize]
 }
 
-fn swarm(seconds: f64) -> SwarmTime {
+pub(super) fn swarm(seconds: f64) -> SwarmTime {
     SwarmTime::default() + Span::from_secs_f64(seconds)
 }
 
-pub(super) fn plan(at: f64, position: f64) -> PlanLine {
-    let file_id = FileId::parse("0".repeat(64)).unwrap();
+/// A song of which `position` is heard at `at`, to its end.
+pub(super) fn part(at: f64, position: f64) -> Part {
+    let anchor = swarm(at);
     let position = MediaTime::default() + Span::from_secs_f64(position);
-    PlanLine::from(&PlayoutPlan::playing(file_id, swarm(at), position))
+    let rise = if position == MediaTime::default() { 0.0 } else { FADE_SECONDS };
+    let line = PlanLine { anchor, position };
+    Part { line, until: None, plays_out: false, rise, fall: FADE_SECONDS }
+}
+
+/// The same, cut at `until`.
+pub(super) fn part_until(at: f64, position: f64, until: f64, fall: f64) -> Part {
+    Part { until: Some(swarm(until)), fall, ..part(at, position) }
 }
