@@ -21,10 +21,13 @@ afterEach(() => {
 test('arrow keys pressed in a row move every device once', () => {
   show('locked')
   const slider = screen.getByRole('slider', { name: 'Position' })
-  for (let presses = 0; presses < 3; presses += 1) fireEvent.keyDown(slider, { key: 'ArrowRight' })
+  for (let presses = 0; presses < 3; presses += 1) {
+    fireEvent.keyDown(slider, { key: 'ArrowRight' })
+    act(() => void vi.advanceTimersByTime(200))
+  }
   expect(slider.getAttribute('aria-valuetext')).toBe('1 minute 27 seconds of 3 minutes 42 seconds')
   expect(host.intents).toEqual([])
-  act(() => void vi.advanceTimersByTime(300))
+  act(() => void vi.advanceTimersByTime(100))
   expect(host.intents).toEqual([{ type: 'seek', positionMs: 87_000 }])
   fireEvent.keyDown(slider, { key: 'ArrowLeft' })
   act(() => void vi.advanceTimersByTime(300))
@@ -63,6 +66,15 @@ test('a place that someone else chose is shown at once', () => {
   act(() => host.change({ playback: { ...playback, onAir, positionMs: 50_000 } }))
   act(() => void vi.advanceTimersByTime(0))
   expect(slider).toHaveProperty('value', '50000')
+})
+
+test('a wish about a song that is over meanwhile moves no other song', () => {
+  show('paused')
+  fireEvent.keyDown(screen.getByRole('slider', { name: 'Position' }), { key: 'Home' })
+  const [next] = host.view.playback.upcoming
+  act(() => host.change({ playback: { ...host.view.playback, onAir: next ?? null } }))
+  act(() => void vi.advanceTimersByTime(300))
+  expect(host.intents).toEqual([])
 })
 
 test('the song is repeated from its beginning to its end, and no longer when pressed again', () => {

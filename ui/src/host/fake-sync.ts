@@ -63,8 +63,12 @@ export function asymmetric(view: View): View {
 /** The song stands still, and another one waits. */
 export function paused(view: View): View {
   const song = playing(fileId('1'), 72_000, LENGTH)
+  const members = view.swarm?.members.map((member) => ({
+    ...member,
+    sync: member.sync && { ...member.sync, errorUs: null },
+  }))
   return {
-    ...view,
+    ...withMembers(view, members ?? []),
     playback: {
       ...song,
       state: 'paused',

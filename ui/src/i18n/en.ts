@@ -195,7 +195,7 @@ export const en = {
     rate: (ppm: string) => `sound card ${ppm}`,
     jumps: (count: number) => plural(count, 'jump'),
     asymmetry: (size: string) =>
-      `Two ways of learning the time disagree by ${size}. This device goes by the room’s own time, so it stays with the others.`,
+      `Two ways of learning the time disagree by ${size.replace(' ', '\u00a0')}. This device goes by the room’s own time, so it stays with the others.`,
     plot: 'Distance from its place, last minute',
     plotEmpty: 'The plot begins when music plays here.',
     late: 'late',

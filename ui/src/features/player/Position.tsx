@@ -95,7 +95,9 @@ function useWish(file: FileView | null, duration: number): Wish {
     const within = Math.min(duration, Math.max(0, to))
     setPlace(within)
     after(ANSWER, () => setPlace(null))
-    if (file) party.ask(moveTo(party.view.playback, file.fileId, within))
+    const { playback: newest } = party.view
+    // Another song may have begun since the key was pressed.
+    if (file && newest.onAir?.fileId === file.fileId) party.ask(moveTo(newest, file.fileId, within))
   }
 
   // The song was put somewhere: by this wish, or by someone else's.
