@@ -26,7 +26,7 @@ impl Peer {
         let swarm = self.swarm.as_ref();
         View {
             me: Me { user_id: self.user_id.clone(), alias: settings.alias.clone() },
-            swarm: swarm.map(|swarm| self.swarm_view(swarm)),
+            swarm: swarm.map(|swarm| self.swarm_view(swarm, now)),
             nearby: self.nearby.parties(),
             files: swarm.map_or_else(Vec::new, |swarm| {
                 swarm.session.files().iter().map(|file| self.file_view(swarm, file)).collect()
@@ -43,7 +43,7 @@ impl Peer {
         }
     }
 
-    fn swarm_view(&self, swarm: &Swarm) -> SwarmView {
+    fn swarm_view(&self, swarm: &Swarm, now: LocalTime) -> SwarmView {
         let session = &swarm.session;
         SwarmView {
             key: swarm.key.reveal().to_owned(),
@@ -59,7 +59,11 @@ impl Peer {
                 .map(|member| MemberView {
                     user_id: member.user_id.clone(),
                     alias: member.alias.clone(),
-                    sync: session.report_of(&member.user_id).cloned(),
+                    sync: if member.user_id == self.user_id {
+                        Some(self.sync_report(now))
+                    } else {
+                        session.report_of(&member.user_id).cloned()
+                    },
                 })
                 .collect(),
             director: session.director().cloned(),
