@@ -199,6 +199,25 @@ fn after_an_underrun_the_song_goes_on_in_its_place() {
 }
 
 #[test]
+fn a_process_that_was_stopped_for_two_seconds_is_in_lock_again_soon() {
+    for (seed, oscillator) in oscillators().take(12) {
+        let (mut stage, begin) = playing(seed, 48_000, oscillator, 9.0);
+        stage.play(3.0);
+        // The card ran dry and nobody filled it.
+        stage.run_dry(2.0);
+        let resumed = stage.now();
+        let report = stage.play(2.0);
+        assert_eq!((report.state, report.jumps), (DeckState::Playing, 0), "seed {seed}");
+        let after = stage.tape.iter().find(|(at, sample)| *at >= resumed && *sample != 0.0);
+        let silent_for = after.expect("it is heard again").0 - resumed;
+        assert!(silent_for < 0.2, "silent for {silent_for:.3} s more, seed {seed}");
+        for (at, late) in stage.lateness(begin, resumed + 0.25) {
+            assert!(late.abs() < 60e-6, "{late:.2e} s late at {at}, seed {seed}");
+        }
+    }
+}
+
+#[test]
 fn a_speaker_that_sounds_late_is_given_the_sound_early() {
     let (mut stage, begin) = playing(5, 48_000, Oscillator::fast_by(40.0), 6.0);
     assert!(stage.control.set_speaker_delay(Span::from_millis(120)));
