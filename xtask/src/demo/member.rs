@@ -1,6 +1,7 @@
 //! One member of the swarm: a real app process, driven by intents on its standard input and
 //! watched by the views on its standard output.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Stdio};
@@ -10,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use protocol::host::{Intent, MeetingPoint, View};
 use protocol::time::{Millis, Span};
-use protocol::{FileId, LocalTime};
+use protocol::{FileId, LocalTime, MediaTime};
 
 use super::display::Display;
 use super::process::Process;
@@ -25,9 +26,9 @@ pub struct Launch<'a> {
     /// Where its data folder and its log go.
     pub dir: &'a Path,
     /// More words on its command line.
-    pub arguments: &'a [String],
+    pub arguments: &'a [&'a str],
     /// Variables it is given.
-    pub environment: &'a [(&'a str, &'a Path)],
+    pub environment: &'a [(&'a str, &'a OsStr)],
     /// Its own display; the person's own if absent.
     pub display: Option<Display>,
 }
@@ -50,6 +51,8 @@ struct Watch {
 #[derive(Default)]
 struct Seen {
     view: Option<View>,
+    /// The view as it was written, for what this program does not know yet.
+    text: String,
     at: Option<LocalTime>,
     fault: Option<String>,
     ended: bool,
@@ -145,14 +148,29 @@ impl Member {
         seen.view.clone().with_context(|| format!("{} has shown nothing", self.name))
     }
 
+    /// A value of the view by its path, `clock/root` for instance; none if it is not there.
+    pub fn shows(&self, path: &str) -> Option<serde_json::Value> {
+        let seen = self.watch.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let view: serde_json::Value = serde_json::from_str(&seen.text).ok()?;
+        view.pointer(&format!("/{path}")).filter(|value| !value.is_null()).cloned()
+    }
+
     /// Says what a person wants; returns the moment just before it was written.
     ///
     /// # Errors
     ///
     /// When the app no longer reads.
     pub fn wants(&mut self, intent: &Intent) -> Result<LocalTime> {
-        let mut line = serde_json::to_string(intent)?;
-        line.push('\n');
+        self.is_told(&serde_json::to_string(intent)?)
+    }
+
+    /// Says one line of JSON; returns the moment just before it was written.
+    ///
+    /// # Errors
+    ///
+    /// When the app no longer reads.
+    pub fn is_told(&mut self, intent: &str) -> Result<LocalTime> {
+        let line = format!("{intent}\n");
         let pressed = clock::now();
         let written = self.intents.write_all(line.as_bytes()).and_then(|()| self.intents.flush());
         written.with_context(|| format!("{} no longer listens", self.name))?;
@@ -184,7 +202,17 @@ impl Member {
     ///
     /// As [`Self::wants`].
     pub fn plays(&mut self, file: &FileId) -> Result<LocalTime> {
-        self.wants(&Intent::Play { file_id: Some(file.clone()), position_ms: Millis::default() })
+        self.plays_from(file, MediaTime::default())
+    }
+
+    /// Presses play in the middle of the song.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::wants`].
+    pub fn plays_from(&mut self, file: &FileId, position: MediaTime) -> Result<LocalTime> {
+        let position_ms = Millis::from(position);
+        self.wants(&Intent::Play { file_id: Some(file.clone()), position_ms })
     }
 
     /// Presses stop.
@@ -232,6 +260,25 @@ impl Member {
         self.process.group_memory()
     }
 
+    /// Processor time that the app's own process has used so far, without the web view's.
+    ///
+    /// # Errors
+    ///
+    /// When the process has ended.
+    pub fn processor_time(&self) -> Result<Span> {
+        self.process.processor_time()
+    }
+
+    /// Stops it where it is, as a closed lid would.
+    pub fn freezes(&mut self) {
+        self.process.freeze();
+    }
+
+    /// Lets it go on.
+    pub fn thaws(&mut self) {
+        self.process.thaw();
+    }
+
     /// Ends it at once, as a crash would.
     pub fn crashes(&mut self) {
         self.process.kill();
@@ -260,6 +307,7 @@ impl Watch {
             match view {
                 Ok(view) => {
                     seen.view = Some(view);
+                    seen.text = line;
                     seen.at = Some(at);
                 }
                 Err(error) => seen.fault = Some(format!("no view: {error}: {line}")),
