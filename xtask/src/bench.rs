@@ -9,6 +9,7 @@ mod figures;
 mod proxy;
 mod room;
 mod row;
+mod self_test;
 mod snapcast;
 mod sync;
 
@@ -24,6 +25,8 @@ pub struct Arguments {
 
 #[derive(Subcommand)]
 enum What {
+    /// Whether the bench finds what is put in, and nothing else
+    SelfTest(self_test::Arguments),
     /// How far apart real apps play
     Sync(sync::Arguments),
 }
@@ -35,6 +38,7 @@ enum What {
 /// When something cannot be measured or is out of bounds.
 pub fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.what {
+        What::SelfTest(arguments) => self_test::run(arguments),
         What::Sync(arguments) => sync::run(arguments),
     }
 }
