@@ -29,6 +29,9 @@ const TIME_PATHS: &str = "SYNCED_SWARM_TIME_PATHS";
 /// Everything except the direct way between members of one local network.
 const WITHOUT_LAN: &str = "udp,ws";
 
+/// Bounds hold for members that know the time: from being ready until the first press.
+const LEARNT: Span = Span::from_secs(3);
+
 /// How a member looks at the world.
 #[derive(Clone, Debug)]
 pub struct Seat {
@@ -124,6 +127,7 @@ impl Room {
         let song = song.context("a room has members")?;
         let (director, others) = members.split_first_mut().context("a room has members")?;
         ready(director, &mut others.iter_mut().collect::<Vec<_>>(), &song)?;
+        listen(clock::now() + LEARNT);
         Ok(Self { members, song, stage, plan, screen, proxies })
     }
 

@@ -231,3 +231,49 @@ fn table(lines: &[Line]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(p99: f64) -> Figures {
+        Figures {
+            length: 600.0,
+            start: Some(3.0),
+            p50: Some(8.0),
+            p99: Some(p99),
+            max: Some(40.0),
+            refused: 0,
+            gaps: 0,
+            underruns: 0,
+            steps: 0,
+            frames: 0,
+            pitch: Some(2.0),
+        }
+    }
+
+    #[test]
+    fn every_scenario_can_be_asked_for_by_a_name_of_its_own() {
+        let scenarios = scenarios();
+        let names: std::collections::BTreeSet<_> =
+            scenarios.iter().map(|scenario| scenario.get_name()).collect();
+        assert_eq!(names.len(), scenarios.len());
+        assert!(names.iter().all(|name| !parts(name).is_empty()));
+        assert_eq!(parts(TABLE).len(), Row::ALL.len());
+        assert_eq!(parts("starts").len(), 1);
+    }
+
+    #[test]
+    fn a_figure_out_of_bounds_stays_in_the_table_and_is_marked() {
+        let line = |p99| Line {
+            row: Row::Equal,
+            ours: figures(p99),
+            processor: 2.0,
+            snapcast: Some(figures(250.0)),
+        };
+        let text = table(&[line(24.0), line(26.0)]);
+        assert_eq!(text.matches("**missed**").count(), 1);
+        assert!(text.contains("| 26.0 of 25 **missed** |"));
+        assert!(text.contains("| 0.10 |"), "{text}");
+    }
+}

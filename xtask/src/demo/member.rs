@@ -31,6 +31,8 @@ pub struct Launch<'a> {
     pub environment: &'a [(&'a str, &'a OsStr)],
     /// Its own display; the person's own if absent.
     pub display: Option<Display>,
+    /// Where it is written down what the app believed of its own timing; nowhere if absent.
+    pub beliefs: Option<&'a Path>,
 }
 
 /// A running app.
@@ -65,7 +67,8 @@ impl Member {
     ///
     /// When it cannot be started or says nothing for 30 seconds.
     pub fn launch(launch: Launch<'_>) -> Result<Self> {
-        let Launch { program, name, dir, arguments, environment, display } = launch;
+        let Launch { program, name, dir, arguments, environment, display, beliefs } = launch;
+        let beliefs = beliefs.map(Beliefs::create).transpose()?;
         let data_dir = dir.join(format!("data-{name}"));
         let mut command = Process::command(program);
         command
@@ -85,7 +88,7 @@ impl Member {
         let views = process.child().stdout.take().context("standard output is a pipe")?;
         let watch = Arc::new(Watch::default());
         let reader = Arc::clone(&watch);
-        std::thread::spawn(move || reader.read(views));
+        std::thread::spawn(move || reader.read(views, beliefs));
         let mut member = Self { name: name.to_owned(), process, intents, watch, display };
         member.sees("its own first view", Span::from_secs(30), |_| true)?;
         Ok(member)
@@ -298,7 +301,7 @@ impl Member {
 }
 
 impl Watch {
-    fn read(&self, views: ChildStdout) {
+    fn read(&self, views: ChildStdout, mut beliefs: Option<Beliefs>) {
         for line in BufReader::new(views).lines() {
             let Ok(line) = line else { break };
             let at = clock::now();
@@ -306,6 +309,9 @@ impl Watch {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             match view {
                 Ok(view) => {
+                    if let Some(beliefs) = &mut beliefs {
+                        beliefs.write(at, &view);
+                    }
                     seen.view = Some(view);
                     seen.text = line;
                     seen.at = Some(at);
@@ -316,6 +322,35 @@ impl Watch {
         }
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
         self.changed.notify_all();
+    }
+}
+
+/// A file of what the app believed of its own timing, view by view.
+struct Beliefs(std::io::BufWriter<std::fs::File>);
+
+impl Beliefs {
+    fn create(path: &Path) -> Result<Self> {
+        let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+        writeln!(file, "at_s,error_us,trim_ppm,jumps,uncertainty_us,round_trip_us,skew_ppm")?;
+        Ok(Self(file))
+    }
+
+    fn write(&mut self, at: LocalTime, view: &View) {
+        let number =
+            |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.3}"));
+        let (playback, clock) = (&view.playback, &view.clock);
+        // A full disk spoils the account, not the measurement.
+        let _ = writeln!(
+            self.0,
+            "{:.6},{},{},{},{},{},{}",
+            at.as_nanos() as f64 * 1e-9,
+            number(playback.error_us),
+            number(playback.trim_ppm),
+            playback.jumps,
+            number(clock.uncertainty_us),
+            number(clock.round_trip_us),
+            number(clock.skew_ppm),
+        );
     }
 }
 

@@ -132,10 +132,11 @@ impl Stage {
     /// When the app does not come up.
     pub fn member(&self, name: &str, arguments: &[&str]) -> Result<Member> {
         let display = if self.shown { None } else { Some(Display::start(&self.dir)?) };
-        self.launch(name, Extras { arguments, environment: &[] }, display)
+        self.launch(name, Extras { arguments, environment: &[] }, display, None)
     }
 
-    /// Starts a member without a window of its own, on a display that several share.
+    /// Starts a member without a window of its own, on a display that several share; what it
+    /// believes of its own timing goes to `NAME.csv`.
     ///
     /// # Errors
     ///
@@ -149,10 +150,18 @@ impl Stage {
         let arguments = [extras.arguments, &["--hidden"]].concat();
         let own = [("DISPLAY", OsStr::new(screen.name())), ("GDK_BACKEND", OsStr::new("x11"))];
         let environment = [extras.environment, &own].concat();
-        self.launch(name, Extras { arguments: &arguments, environment: &environment }, None)
+        let beliefs = self.dir.join(format!("{name}.csv"));
+        let extras = Extras { arguments: &arguments, environment: &environment };
+        self.launch(name, extras, None, Some(&beliefs))
     }
 
-    fn launch(&self, name: &str, extras: Extras<'_>, display: Option<Display>) -> Result<Member> {
+    fn launch(
+        &self,
+        name: &str,
+        extras: Extras<'_>,
+        display: Option<Display>,
+        beliefs: Option<&Path>,
+    ) -> Result<Member> {
         let cards = self.rack.environment();
         let environment = [extras.environment, &[(cards.0, cards.1.as_os_str())]].concat();
         Member::launch(Launch {
@@ -162,6 +171,7 @@ impl Stage {
             arguments: extras.arguments,
             environment: &environment,
             display,
+            beliefs,
         })
     }
 

@@ -131,20 +131,25 @@ impl Comparison {
         lags.windows(2).map(|pair| (pair[1] - pair[0]).abs()).max_by(f64::total_cmp)
     }
 
-    /// Times the lag changed by a frame or more at once, which no change of speed does.
+    /// Times the lag changed by a frame or more at once.
     ///
-    /// Two parts before and two after are averaged: their middles lie 0.15 s apart, in which a
-    /// speed that is off by 100 ppm moves less than this.
+    /// Two parts are averaged on either side of one, and what a steady change of speed explains
+    /// is taken off: the median of the changes around. So a player that begins or ceases to
+    /// correct itself by 500 ppm is not taken for one that drops frames.
     pub fn frames_off(&self) -> usize {
+        let jump = |parts: &[Window]| -> Option<f64> {
+            let lags: Option<Vec<f64>> = parts.iter().map(|one| Some(one.point()?.1)).collect();
+            let lags = lags?;
+            let mut changes: Vec<f64> = lags.windows(2).map(|pair| pair[1] - pair[0]).collect();
+            changes.sort_by(f64::total_cmp);
+            let steady = f64::midpoint(changes[2], changes[3]);
+            let mean = |left: usize| f64::midpoint(lags[left], lags[left + 1]);
+            Some((mean(4) - mean(1) - 3.0 * steady).abs())
+        };
         let jumps: Vec<bool> = self
             .parts
-            .windows(5)
-            .map(|parts| {
-                let lag = |number: usize| parts[number].point().map(|(_, lag)| lag);
-                let mean = |left: usize, right: usize| Some(f64::midpoint(lag(left)?, lag(right)?));
-                let change = mean(0, 1).zip(mean(3, 4)).map(|(before, after)| after - before);
-                change.is_some_and(|change| change.abs() > FRAME)
-            })
+            .windows(7)
+            .map(|parts| jump(parts).is_some_and(|size| size > FRAME))
             .collect();
         jumps.chunk_by(|left, right| left == right).filter(|stretch| stretch[0]).count()
     }

@@ -206,8 +206,11 @@ fn a_single_frame_more_or_less_is_counted_and_a_change_of_speed_is_not() {
         let found = compare(&first, &played(samples, 0.0, Span::from_secs(0)));
         assert_eq!(found.frames_off(), changes);
     }
-    let hasty = at_speed(|at| if at < 4.0 { 0.0 } else { 50.0 });
-    assert_eq!(compare(&first, &played(hasty, 0.0, Span::from_secs(0))).frames_off(), 0);
+    for ppm in [50.0, -450.0] {
+        let hasty = at_speed(|at| if (3.0..5.0).contains(&at) { ppm } else { 0.0 });
+        let found = compare(&first, &played(hasty, 0.0, Span::from_secs(0)));
+        assert_eq!(found.frames_off(), 0, "{ppm} ppm");
+    }
 }
 
 #[test]

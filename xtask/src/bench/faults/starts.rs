@@ -52,6 +52,7 @@ pub fn show(run: &Run) -> Result<Report> {
         }
     }
     let mut report = Report::new(format!("{} starts", run.starts));
+    report.fact("press to sound, the first", format!("{:.0} ms", presses[0]));
     report.at_least("starts measured", errors.len() as f64, f64::from(run.starts) * 0.9, "");
     report.fact("starts in music that is not clear", unclear);
     let mut error = |share| percentile(&mut errors, share);
