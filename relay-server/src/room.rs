@@ -12,12 +12,15 @@ mod refusal;
 pub(crate) mod snapshot;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use protocol::ids::{Alias, FileId};
 use protocol::limits::{MAX_FILE_SIZE, MAX_START_AHEAD_MS};
 use protocol::message::{FileReadiness, Joined, PeerInfo, Playback, PresenceAction};
+use protocol::sync::TimeService;
 use protocol::{ClientMessage, ErrorCode, ServerMessage, Span, SwarmTime, UserId};
 use sync_core::director::{Claim, DirectorSeat, SeatChange};
+use sync_core::schedule::{PlayoutPlan, Schedule};
 
 use crate::limits::Limits;
 use files::SharedFiles;
@@ -30,6 +33,10 @@ pub(crate) use refusal::Refusal;
 /// start in the wrong unit or from an unset clock shows.
 const MAX_START_BEHIND: Span = Span::from_secs(24 * 3600);
 
+/// Furthest a `play` may lie ahead while something is on air: the next song may be told as soon
+/// as this one has begun.
+const MAX_NEXT_AHEAD: Span = Span::from_secs(24 * 3600);
+
 /// The state of one swarm.
 pub(crate) struct Room {
     limits: Limits,
@@ -38,12 +45,13 @@ pub(crate) struct Room {
     seat: DirectorSeat,
     files: SharedFiles,
     selection: Option<FileId>,
-    playback: Option<Playback>,
+    schedule: Schedule,
 }
 
 struct Member {
     alias: Option<Alias>,
     readiness: Vec<FileReadiness>,
+    addresses: Vec<SocketAddr>,
     resume: String,
 }
 
@@ -56,6 +64,8 @@ pub(crate) struct Join {
     pub(crate) alias: Option<Alias>,
     /// The secret of its earlier connection.
     pub(crate) resume: Option<String>,
+    /// How it may ask for the time by UDP.
+    pub(crate) time: Option<TimeService>,
 }
 
 /// A message to send.
@@ -88,7 +98,7 @@ impl Room {
             seat: DirectorSeat::new(),
             files: SharedFiles::default(),
             selection: None,
-            playback: None,
+            schedule: Schedule::silent(),
         }
     }
 
@@ -106,10 +116,11 @@ impl Room {
     /// [`ErrorCode::UserTaken`], [`ErrorCode::SwarmFull`].
     pub(crate) fn join(
         &mut self,
+        now: SwarmTime,
         join: Join,
         fresh_resume: String,
     ) -> Result<Vec<Output>, Refusal> {
-        let Join { user_id, alias, resume } = join;
+        let Join { user_id, alias, resume, time } = join;
         let mut outputs = Vec::new();
         if let Some(member) = self.members.get_mut(&user_id) {
             if resume.as_deref() != Some(&member.resume) {
@@ -130,7 +141,12 @@ impl Room {
                     message: "the swarm has as many members as this relay allows",
                 });
             }
-            let member = Member { alias, readiness: Vec::new(), resume: fresh_resume };
+            let member = Member {
+                alias,
+                readiness: Vec::new(),
+                addresses: Vec::new(),
+                resume: fresh_resume,
+            };
             self.members.insert(user_id.clone(), member);
             outputs.push(self.came(&user_id));
             // The newcomer reads who leads in its `joined`.
@@ -138,7 +154,9 @@ impl Room {
             outputs
                 .extend(change.and_then(|change| said(change, Audience::AllBut(user_id.clone()))));
         }
-        let joined = ServerMessage::Joined(self.whole_state_for(&user_id));
+        self.schedule.forget_before(now);
+        let joined = Joined { time, ..self.whole_state_for(&user_id) };
+        let joined = ServerMessage::Joined(joined);
         outputs.insert(0, Output { to: Audience::One(user_id), message: joined });
         Ok(outputs)
     }
@@ -185,6 +203,7 @@ impl Room {
                 user_id: user_id.clone(),
                 alias: member.alias.clone(),
                 readiness: member.readiness.clone(),
+                addresses: member.addresses.clone(),
             })
             .collect()
     }
@@ -232,16 +251,42 @@ impl Room {
             ClientMessage::Play(playback) => {
                 self.check_director(from)?;
                 self.files.check_shared(&playback.file_id)?;
-                check_start(now, &playback)?;
-                self.playback = Some(playback.clone());
+                self.schedule.forget_before(now);
+                check_start(now, &playback, &self.schedule)?;
+                self.schedule.add(PlayoutPlan::from(&playback));
                 let message = ServerMessage::Play { playback, term: self.seat.term() };
                 Ok(self.told_all(message))
             }
             ClientMessage::Stop => {
                 self.check_director(from)?;
-                self.playback = None;
+                self.schedule = Schedule::silent();
                 let message = ServerMessage::Stop { term: self.seat.term() };
                 Ok(self.told_all(message))
+            }
+            ClientMessage::Arm(arm) => {
+                self.check_director(from)?;
+                self.files.check_shared(&arm.file_id)?;
+                let message = ServerMessage::Arm { arm, term: self.seat.term() };
+                Ok(vec![Output { to: Audience::AllBut(from.clone()), message }])
+            }
+            ClientMessage::Armed(armed) => {
+                // Nobody waits for it when nobody leads.
+                let director = self.seat.director().cloned();
+                let message = ServerMessage::Armed { user_id: from.clone(), armed };
+                Ok(director
+                    .map(|director| Output { to: Audience::One(director), message })
+                    .into_iter()
+                    .collect())
+            }
+            ClientMessage::Reach(reach) => {
+                let Some(member) = self.members.get_mut(from) else { return Ok(Vec::new()) };
+                member.addresses.clone_from(&reach.addresses);
+                let message = ServerMessage::Reach { user_id: from.clone(), reach };
+                Ok(vec![Output { to: Audience::AllBut(from.clone()), message }])
+            }
+            ClientMessage::SyncReport(report) => {
+                let message = ServerMessage::SyncReport { user_id: from.clone(), report };
+                Ok(vec![Output { to: Audience::AllBut(from.clone()), message }])
             }
             ClientMessage::RtcSignal { to, data } => {
                 if to == *from || !self.members.contains_key(&to) {
@@ -323,7 +368,7 @@ impl Room {
         }
         let mut outputs = Vec::new();
         if on_air {
-            self.playback = None;
+            self.schedule = Schedule::silent();
             outputs.extend(self.told_all(ServerMessage::Stop { term: self.seat.term() }));
         }
         self.remove_file(file_id);
@@ -386,7 +431,7 @@ impl Room {
     }
 
     fn is_on_air(&self, file_id: &FileId) -> bool {
-        self.playback.as_ref().is_some_and(|playback| playback.file_id == *file_id)
+        self.schedule.plans().iter().any(|plan| plan.file_id == *file_id)
     }
 
     /// A message for everyone, and the files that may go because of what it says.
@@ -414,14 +459,17 @@ impl Room {
     }
 
     fn whole_state_for(&self, user_id: &UserId) -> Joined {
+        let mut schedule = self.schedule.plans().iter().map(Playback::from);
         Joined {
             peers: self.peers(),
             director: self.seat.director().cloned(),
             term: self.seat.term(),
             files: self.files.list().to_vec(),
             selection: self.selection.clone(),
-            playback: self.playback.clone(),
+            playback: schedule.next(),
+            upcoming: schedule.collect(),
             clock_id: self.clock_id.clone(),
+            time: None,
             files_per_member: self.limits.files_per_member,
             resume: self
                 .members
@@ -443,7 +491,13 @@ impl Member {
 impl Output {
     /// True for what a later `peers` can make up for.
     pub(crate) fn is_droppable(&self) -> bool {
-        matches!(self.message, ServerMessage::Presence { .. } | ServerMessage::Readiness { .. })
+        matches!(
+            self.message,
+            ServerMessage::Presence { .. }
+                | ServerMessage::Readiness { .. }
+                | ServerMessage::Reach { .. }
+                | ServerMessage::SyncReport { .. }
+        )
     }
 }
 
@@ -458,7 +512,7 @@ fn said(change: SeatChange, to: Audience) -> Option<Output> {
     Some(Output { to, message })
 }
 
-fn check_start(now: SwarmTime, playback: &Playback) -> Result<(), Refusal> {
+fn check_start(now: SwarmTime, playback: &Playback, schedule: &Schedule) -> Result<(), Refusal> {
     let start = SwarmTime::from(playback.global_start_time_ms);
     if playback.position_ms.get() < 0.0 {
         return Err(Refusal {
@@ -466,11 +520,16 @@ fn check_start(now: SwarmTime, playback: &Playback) -> Result<(), Refusal> {
             message: "`positionMs` lies before the song",
         });
     }
-    if start - now > Span::from_millis_f64(MAX_START_AHEAD_MS) || now - start > MAX_START_BEHIND {
+    let most_ahead = if schedule.is_silent() {
+        Span::from_millis_f64(MAX_START_AHEAD_MS)
+    } else {
+        MAX_NEXT_AHEAD
+    };
+    if start - now > most_ahead || now - start > MAX_START_BEHIND {
         return Err(Refusal {
             code: ErrorCode::BadStartTime,
-            message: "`globalStartTimeMs` is more than a minute ahead of the relay's clock, \
-                      or more than a day behind it",
+            message: "`globalStartTimeMs` is more than a minute ahead of the relay's clock, a day \
+                      while something plays, or more than a day behind it",
         });
     }
     Ok(())
@@ -490,6 +549,10 @@ fn type_name(message: &ClientMessage) -> &'static str {
         ClientMessage::SelectFile { .. } => "selectFile",
         ClientMessage::Play(_) => "play",
         ClientMessage::Stop => "stop",
+        ClientMessage::Arm(_) => "arm",
+        ClientMessage::Armed(_) => "armed",
+        ClientMessage::Reach(_) => "reach",
+        ClientMessage::SyncReport(_) => "sync:report",
         ClientMessage::RtcSignal { .. } => "rtc:signal",
     }
 }

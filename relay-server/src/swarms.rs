@@ -208,14 +208,15 @@ impl SwarmTask {
     fn enter(&mut self, enter: Enter, way_in: mpsc::Sender<SwarmCommand>) {
         let Enter { join, connection, outbox, answer, .. } = enter;
         let user = join.user_id.clone();
-        let outputs = match self.room.join(join, hex(&rand::random::<[u8; 16]>())) {
-            Ok(outputs) => outputs,
-            Err(refusal) => {
-                // Whoever asked may be gone by now.
-                let _ = answer.send(Err(refusal));
-                return;
-            }
-        };
+        let outputs =
+            match self.room.join(self.relay.clock.now(), join, hex(&rand::random::<[u8; 16]>())) {
+                Ok(outputs) => outputs,
+                Err(refusal) => {
+                    // Whoever asked may be gone by now.
+                    let _ = answer.send(Err(refusal));
+                    return;
+                }
+            };
         let counted = self.relay.gauges.count_member();
         let seat = Seat { connection, outbox, owes_summary: false, _counted: counted };
         if let Some(former) = self.members.insert(user.clone(), seat) {
@@ -361,7 +362,7 @@ mod tests {
     }
 
     fn relay() -> (Arc<Shared>, Registry, Mailboxes) {
-        let (relay, mailboxes) = Shared::new(String::new(), Default::default());
+        let (relay, mailboxes) = Shared::new(String::new(), Default::default(), false);
         let registry = Registry::new(relay.clone());
         (relay, registry, mailboxes)
     }
@@ -382,7 +383,7 @@ mod tests {
         let user_id = user.parse().expect("a plain user id");
         let enter = Enter {
             swarm: "0".repeat(64).parse().expect("hex"),
-            join: Join { user_id, alias: None, resume: None },
+            join: Join { user_id, alias: None, resume: None, time: None },
             connection: relay.next_connection(),
             outbox,
             answer,

@@ -73,7 +73,7 @@ fn main() -> Result<()> {
         None => swarm + Span::from_secs_f64(arguments.lead),
     };
     let position = MediaTime::default() + Span::from_secs_f64(arguments.from);
-    engine.set_timeline(Some(estimate), Some(PlayoutPlan { file_id, anchor, position }));
+    engine.set_timeline(Some(estimate), Some(PlayoutPlan::playing(file_id, anchor, position)));
 
     let end = arguments.length.map(|length| Instant::now() + Duration::from_secs_f64(length));
     let mut next_line = Instant::now();

@@ -86,11 +86,8 @@ fn without_any_device_songs_are_prepared_and_the_fault_is_told_once() {
     engine.prepare(file_id('a'), Some("mp3"), song());
     engine.prepare(file_id('b'), Some("mp3"), Box::new(Cursor::new(vec![0x55; 5_000])));
     let now = clock.now();
-    let plan = |song| PlayoutPlan {
-        file_id: file_id(song),
-        anchor: SwarmTime::from_nanos(now.as_nanos()),
-        position: MediaTime::default(),
-    };
+    let anchor = SwarmTime::from_nanos(now.as_nanos());
+    let plan = |song| PlayoutPlan::playing(file_id(song), anchor, MediaTime::default());
     let clock = Some(ClockEstimate::identity(now));
     engine.set_timeline(clock, Some(plan('a')));
     let (mut ready, mut failed, mut unavailable) = (0, 0, 0);

@@ -6,7 +6,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use audio_engine::{Engine, EngineConfig, EngineEvent, MonotonicClock, TrackSource};
 use protocol::ids::FileId;
 use protocol::time::Span;
-use sync_core::{ClockEstimate, PlayoutPlan};
+use sync_core::ClockEstimate;
+use sync_core::schedule::Schedule;
 use tokio::sync::mpsc;
 use tracing::debug;
 use track_store::{PieceReader, TrackStore};
@@ -55,8 +56,8 @@ impl Playout {
     }
 
     /// Plays by this from now on.
-    pub(crate) fn set_timeline(&self, clock: Option<ClockEstimate>, plan: Option<PlayoutPlan>) {
-        self.engine.set_timeline(clock, plan);
+    pub(crate) fn set_timeline(&self, clock: Option<ClockEstimate>, schedule: Schedule) {
+        self.engine.set_timeline(clock, schedule.last().cloned());
     }
 
     /// The song, if the engine was given it.

@@ -33,8 +33,8 @@ impl Peer {
             }),
             adding: self.shelf.adding(),
             selection: swarm.and_then(|swarm| swarm.session.selection().cloned()),
-            playback: self.playback_view(&status),
-            clock: swarm.map_or_else(ClockView::default, |swarm| clock_view(swarm, now)),
+            playback: self.playback_view(&status, now),
+            clock: self.clock_view(now),
             output: output_view(&status),
             outputs: self.outputs.clone(),
             settings: settings_view(settings, self.output.clone()),
@@ -59,6 +59,7 @@ impl Peer {
                 .map(|member| MemberView {
                     user_id: member.user_id.clone(),
                     alias: member.alias.clone(),
+                    sync: session.report_of(&member.user_id).cloned(),
                 })
                 .collect(),
             director: session.director().cloned(),
@@ -96,8 +97,8 @@ impl Peer {
         }
     }
 
-    fn playback_view(&self, status: &EngineStatus) -> PlaybackView {
-        let on_air = self.swarm.as_ref().and_then(|swarm| swarm.session.plan());
+    fn playback_view(&self, status: &EngineStatus, now: LocalTime) -> PlaybackView {
+        let on_air = self.swarm.as_ref().and_then(|swarm| swarm.session.plan(now));
         let duration = on_air
             .and_then(|plan| self.playout.song(&plan.file_id))
             .and_then(|song| song.duration)
@@ -105,6 +106,10 @@ impl Peer {
         PlaybackView {
             state: status.state,
             on_air: on_air.map(Playback::from),
+            upcoming: self.swarm.as_ref().map_or_else(Vec::new, |swarm| {
+                let plans = swarm.session.schedule().plans().iter();
+                plans.skip_while(|plan| Some(*plan) != on_air).skip(1).map(Playback::from).collect()
+            }),
             position_ms: status.position.map(Millis::from),
             duration_ms: duration,
             error_us: status.error.map(|error| error.as_micros_f64()),
@@ -168,16 +173,6 @@ fn readiness_of<'a>(
     shared: &SharedFile,
 ) -> Option<&'a FileReadiness> {
     readiness.iter().find(|held| held.file_id == shared.file.file_id)
-}
-
-fn clock_view(swarm: &Swarm, now: LocalTime) -> ClockView {
-    let clock = swarm.session.clock_state();
-    ClockView {
-        synced: clock.synced,
-        uncertainty_us: clock.estimate.map(|estimate| estimate.uncertainty(now).as_micros_f64()),
-        round_trip_us: clock.round_trip.map(|trip| trip.as_micros_f64()),
-        skew_ppm: clock.estimate.map(|estimate| estimate.skew_ppm()),
-    }
 }
 
 fn output_view(status: &EngineStatus) -> OutputView {

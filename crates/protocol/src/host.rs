@@ -7,7 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Alias, FileId, FileName, InfoHash, UserId};
-use crate::message::{MediaInfo, Playback};
+use crate::message::{MediaInfo, Playback, Repeat};
+use crate::sync::{SyncPath, SyncReport, SyncState};
 use crate::time::Millis;
 
 /// What a person wants.
@@ -54,6 +55,28 @@ pub enum Intent {
     },
     /// Stop on every device. Director only.
     Stop,
+    /// Let the song stand still on every device. Director only.
+    Pause,
+    /// Go on from where the song stands still. Director only.
+    Resume,
+    /// Go to another place in the song on air, on every device. Director only.
+    Seek {
+        /// Where.
+        position_ms: Millis,
+    },
+    /// Play a stretch of the song on air again and again, or no longer. Director only.
+    SetRepeat {
+        /// The stretch; none to play on to the end.
+        #[serde(default)]
+        repeat: Option<Repeat>,
+    },
+    /// Play a file when the one on air ends, without a gap. Director only.
+    PlayNext {
+        /// Which file.
+        file_id: FileId,
+    },
+    /// Write down what this device knows of time, so that a fault can be replayed.
+    SaveTrace,
     /// How late this device's speaker sounds after the system says it does, 0 to 500.
     SetSpeakerDelay {
         /// The delay.
@@ -243,6 +266,8 @@ pub struct MemberView {
     pub user_id: UserId,
     /// What it calls itself.
     pub alias: Option<Alias>,
+    /// How well it keeps time, as it said last.
+    pub sync: Option<SyncReport>,
 }
 
 /// A party on the local network.
@@ -337,8 +362,10 @@ pub struct AddingView {
 pub struct PlaybackView {
     /// What it is doing.
     pub state: PlaybackState,
-    /// What plays on the swarm's time line.
+    /// What plays, or stands still, on the swarm's time line.
     pub on_air: Option<Playback>,
+    /// What follows on the swarm's time line.
+    pub upcoming: Vec<Playback>,
     /// Where in the song this device is, at the moment this view was made.
     pub position_ms: Option<Millis>,
     /// Length of the song, once decoded far enough to know.
@@ -367,6 +394,8 @@ pub enum PlaybackState {
     Armed,
     /// Sounding.
     Playing,
+    /// On air, standing still.
+    Paused,
     /// The song is over.
     Ended,
     /// This device cannot play the song; the file says why.
@@ -380,6 +409,15 @@ pub enum PlaybackState {
 pub struct ClockView {
     /// True once the estimate is good enough to play by.
     pub synced: bool,
+    /// In one word.
+    pub state: SyncState,
+    /// Where the time comes from.
+    pub path: SyncPath,
+    /// The member whose clock leads the room, if one does.
+    pub root: Option<UserId>,
+    /// How far two ways of learning the time contradict each other, if they do: one of them is
+    /// slower in one direction. (microseconds)
+    pub asymmetry_us: Option<f64>,
     /// One standard deviation of the estimate. (microseconds)
     pub uncertainty_us: Option<f64>,
     /// Lowest round trip seen lately. (microseconds)
@@ -536,6 +574,10 @@ pub enum NoticeCode {
     Underrun,
     /// A setting was out of range and was not taken.
     BadSetting,
+    /// What this device knows of time was written; the detail says where.
+    TraceSaved,
+    /// It could not be written.
+    TraceNotSaved,
     /// Something went wrong in the window.
     WindowFault,
 }

@@ -7,14 +7,18 @@
 //!
 //! - [`message`]: what travels over the relay's WebSocket. Start here.
 //! - [`host`]: what travels between the core and the window (or a script).
+//! - [`sync`]: what members tell each other about keeping time.
+//! - [`datagram`]: time exchanges over UDP.
 //! - [`ids`]: validated names of swarms, members, files and torrents.
 //! - [`time`]: the time domains and the differences between their instants.
 //! - [`limits`]: every bound, with its reason.
 
+pub mod datagram;
 pub mod host;
 pub mod ids;
 pub mod limits;
 pub mod message;
+pub mod sync;
 pub mod time;
 
 #[cfg(feature = "ts")]

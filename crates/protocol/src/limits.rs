@@ -59,3 +59,18 @@ pub const MAX_START_AHEAD_MS: f64 = 60_000.0;
 
 /// Largest speaker delay that can be set. (milliseconds)
 pub const MAX_SPEAKER_DELAY_MS: f64 = 500.0;
+
+/// Addresses that one member tells the others. (count)
+///
+/// A device with two networks, both versions of the internet protocol, and a bridge or two.
+pub const MAX_ADDRESSES: usize = 8;
+
+/// Entries that lie ahead in a schedule, and the one on air. (count)
+///
+/// Enough to pause, resume and go on to the next song within one round trip of a bad link.
+pub const MAX_SCHEDULE: usize = 8;
+
+/// Shortest stretch that can be repeated. (milliseconds)
+///
+/// Long enough that every device has the next turn ready before this one ends.
+pub const MIN_REPEAT_MS: f64 = 1_000.0;

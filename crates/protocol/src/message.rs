@@ -4,10 +4,13 @@
 //! ignored, so either side may grow; an unknown `type` is answered with
 //! [`ErrorCode::UnknownType`]. `docs/protocol.md` shows each message by example.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ids::{Alias, FileId, FileName, InfoHash, Label, Magnet, SwarmHash, UserId};
 use crate::limits;
+use crate::sync::{Arm, Armed, Reach, SyncReport, TimeService};
 use crate::time::Millis;
 
 /// What a member says to the relay.
@@ -75,10 +78,20 @@ pub enum ClientMessage {
         /// The file to select.
         file_id: FileId,
     },
-    /// Plays a file at an instant of swarm time. Director only.
+    /// From an instant of swarm time on, plays a file or lets it stand still; until then goes on
+    /// what was said before, and what was said to begin later is forgotten. Director only.
     Play(Playback),
-    /// Ends playing. Director only.
+    /// Ends playing at once, and forgets what lies ahead. Director only.
     Stop,
+    /// Asks everyone to get ready for a start. Director only.
+    Arm(Arm),
+    /// The answer to `arm`; the relay passes it to the director.
+    Armed(Armed),
+    /// Where this member answers time datagrams on its local network. Whenever that changes.
+    Reach(Reach),
+    /// How well this member keeps time. Now and then.
+    #[serde(rename = "sync:report")]
+    SyncReport(SyncReport),
     /// A WebRTC description or candidate for one member, passed on unread.
     #[serde(rename = "rtc:signal")]
     RtcSignal {
@@ -204,6 +217,41 @@ pub enum ServerMessage {
         #[cfg_attr(feature = "ts", ts(type = "number"))]
         term: u64,
     },
+    /// The director asks everyone to get ready for a start.
+    Arm {
+        /// For what.
+        #[serde(flatten)]
+        arm: Arm,
+        /// The directorship under which it was said.
+        #[serde(default)]
+        #[cfg_attr(feature = "ts", ts(type = "number"))]
+        term: u64,
+    },
+    /// A member's answer to `arm`; only the director gets it.
+    Armed {
+        /// Who.
+        user_id: UserId,
+        /// What it answers.
+        #[serde(flatten)]
+        armed: Armed,
+    },
+    /// Where a member answers time datagrams on its local network.
+    Reach {
+        /// Who.
+        user_id: UserId,
+        /// Where.
+        #[serde(flatten)]
+        reach: Reach,
+    },
+    /// How well a member keeps time.
+    #[serde(rename = "sync:report")]
+    SyncReport {
+        /// Who.
+        user_id: UserId,
+        /// How well.
+        #[serde(flatten)]
+        report: SyncReport,
+    },
     /// A WebRTC description or candidate from one member.
     #[serde(rename = "rtc:signal")]
     RtcSignal {
@@ -246,13 +294,21 @@ pub struct Joined {
     /// What the director selected.
     #[serde(default)]
     pub selection: Option<FileId>,
-    /// What plays.
+    /// What plays, or stands still.
     #[serde(default)]
     pub playback: Option<Playback>,
+    /// What was said to begin later, in that order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "ts", ts(optional, as = "Option<Vec<Playback>>"))]
+    pub upcoming: Vec<Playback>,
     /// Names the clock behind `timePong`. A different value means a different clock, so
     /// that estimates of the old one say nothing about it.
     #[serde(default)]
     pub clock_id: String,
+    /// How the relay answers time pings by UDP, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub time: Option<TimeService>,
     /// Files this relay lets one member share at a time.
     #[serde(default = "default_files_per_member")]
     pub files_per_member: usize,
@@ -279,6 +335,17 @@ pub struct PeerInfo {
     /// Every file this member holds something of.
     #[serde(default)]
     pub readiness: Vec<FileReadiness>,
+    /// Where this member answers time datagrams on its local network.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "ts", ts(optional, type = "Array<string>"))]
+    pub addresses: Vec<SocketAddr>,
+}
+
+impl PeerInfo {
+    /// A member of whom nothing else is known yet.
+    pub fn new(user_id: UserId, alias: Option<Alias>) -> Self {
+        Self { user_id, alias, readiness: Vec::new(), addresses: Vec::new() }
+    }
 }
 
 /// Came or went.
@@ -369,6 +436,63 @@ pub struct Playback {
     /// The position in the song that is heard at `globalStartTimeMs`.
     #[serde(default)]
     pub position_ms: Millis,
+    /// True when the song stands still there, silent, until something else is said.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "ts", ts(optional, as = "Option<bool>"))]
+    pub paused: bool,
+    /// A stretch of the song that is played again and again once it is reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub repeat: Option<Repeat>,
+}
+
+impl Playback {
+    /// A file that is played from `position_ms` on, heard at `global_start_time_ms`.
+    pub fn playing(file_id: FileId, global_start_time_ms: Millis, position_ms: Millis) -> Self {
+        Self { file_id, global_start_time_ms, position_ms, paused: false, repeat: None }
+    }
+}
+
+/// A stretch of a song.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", try_from = "UncheckedRepeat")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct Repeat {
+    from_ms: Millis,
+    to_ms: Millis,
+}
+
+impl Repeat {
+    /// From one position to a later one; none unless they are [`limits::MIN_REPEAT_MS`] apart.
+    pub fn new(from_ms: Millis, to_ms: Millis) -> Option<Self> {
+        let is_sound = from_ms.get() >= 0.0 && to_ms.get() - from_ms.get() >= limits::MIN_REPEAT_MS;
+        is_sound.then_some(Self { from_ms, to_ms })
+    }
+
+    /// Its first position.
+    pub fn from_ms(&self) -> Millis {
+        self.from_ms
+    }
+
+    /// The position behind its last one.
+    pub fn to_ms(&self) -> Millis {
+        self.to_ms
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UncheckedRepeat {
+    from_ms: Millis,
+    to_ms: Millis,
+}
+
+impl TryFrom<UncheckedRepeat> for Repeat {
+    type Error = String;
+    fn try_from(repeat: UncheckedRepeat) -> Result<Self, String> {
+        Self::new(repeat.from_ms, repeat.to_ms)
+            .ok_or_else(|| format!("a repeat is at least {} ms long", limits::MIN_REPEAT_MS))
+    }
 }
 
 /// Why a message was refused.
@@ -480,6 +604,10 @@ pub const CLIENT_TYPES: &[&str] = &[
     "selectFile",
     "play",
     "stop",
+    "arm",
+    "armed",
+    "reach",
+    "sync:report",
     "rtc:signal",
 ];
 
@@ -498,6 +626,10 @@ pub const SERVER_TYPES: &[&str] = &[
     "selectFile",
     "play",
     "stop",
+    "arm",
+    "armed",
+    "reach",
+    "sync:report",
     "rtc:signal",
     "error",
 ];
@@ -562,6 +694,10 @@ fn check_signal(data: &serde_json::Value) -> Result<(), DecodeError> {
 
 fn shortened(text: &str, characters: usize) -> String {
     text.chars().filter(|c| !c.is_control()).take(characters).collect()
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn file_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {

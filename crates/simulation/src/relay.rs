@@ -4,11 +4,13 @@
 //! refuses of an honest member; limits and malformed messages are tested at the real one.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use protocol::ids::{Alias, FileId, UserId};
 use protocol::message::{FileReadiness, Joined, PeerInfo, Playback, PresenceAction, SharedFile};
 use protocol::{ClientMessage, ErrorCode, ServerMessage};
 use sync_core::director::{Claim, DirectorSeat, SeatChange};
+use sync_core::schedule::{PlayoutPlan, Schedule};
 
 /// To whom a message goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +28,17 @@ pub enum Audience {
 pub struct SimRelay {
     clock_id: String,
     seat: DirectorSeat,
-    members: BTreeMap<UserId, (Option<Alias>, Vec<FileReadiness>)>,
+    members: BTreeMap<UserId, Member>,
     files: Vec<SharedFile>,
     selection: Option<FileId>,
-    playback: Option<Playback>,
+    schedule: Schedule,
+}
+
+#[derive(Debug, Default)]
+struct Member {
+    alias: Option<Alias>,
+    readiness: Vec<FileReadiness>,
+    addresses: Vec<SocketAddr>,
 }
 
 type Said = Vec<(Audience, ServerMessage)>;
@@ -81,13 +90,16 @@ impl SimRelay {
                 vec![(Audience::All, ServerMessage::FileWithdraw { file_id })]
             }
             ClientMessage::Readiness { files } => {
-                if let Some((_, readiness)) = self.members.get_mut(&from) {
-                    readiness.clone_from(&files);
+                if let Some(member) = self.members.get_mut(&from) {
+                    member.readiness.clone_from(&files);
                 }
                 let message = ServerMessage::Readiness { user_id: from.clone(), files };
                 vec![(Audience::AllBut(from), message)]
             }
-            ClientMessage::SelectFile { .. } | ClientMessage::Play(_) | ClientMessage::Stop
+            ClientMessage::SelectFile { .. }
+            | ClientMessage::Play(_)
+            | ClientMessage::Arm(_)
+            | ClientMessage::Stop
                 if !self.seat.is_director(&from) =>
             {
                 refused(ErrorCode::NotDirector)
@@ -103,12 +115,30 @@ impl SimRelay {
                 if !self.shares(&playback.file_id) {
                     return refused(ErrorCode::UnknownFile);
                 }
-                self.playback = Some(playback.clone());
+                self.schedule.add(PlayoutPlan::from(&playback));
                 vec![(Audience::All, ServerMessage::Play { playback, term })]
             }
             ClientMessage::Stop => {
-                self.playback = None;
+                self.schedule = Schedule::silent();
                 vec![(Audience::All, ServerMessage::Stop { term })]
+            }
+            ClientMessage::Arm(arm) => {
+                vec![(Audience::AllBut(from), ServerMessage::Arm { arm, term })]
+            }
+            ClientMessage::Armed(armed) => {
+                let Some(director) = self.seat.director().cloned() else { return Vec::new() };
+                vec![(Audience::One(director), ServerMessage::Armed { user_id: from, armed })]
+            }
+            ClientMessage::Reach(reach) => {
+                if let Some(member) = self.members.get_mut(&from) {
+                    member.addresses.clone_from(&reach.addresses);
+                }
+                let message = ServerMessage::Reach { user_id: from.clone(), reach };
+                vec![(Audience::AllBut(from), message)]
+            }
+            ClientMessage::SyncReport(report) => {
+                let message = ServerMessage::SyncReport { user_id: from.clone(), report };
+                vec![(Audience::AllBut(from), message)]
             }
             ClientMessage::RtcSignal { to, data } => {
                 vec![(Audience::One(to), ServerMessage::RtcSignal { from, data })]
@@ -134,25 +164,29 @@ impl SimRelay {
     }
 
     fn join(&mut self, user_id: UserId, alias: Option<Alias>) -> Said {
-        self.members.insert(user_id.clone(), (alias.clone(), Vec::new()));
+        let member = Member { alias: alias.clone(), ..Member::default() };
+        self.members.insert(user_id.clone(), member);
         let change = self.seat.join(user_id.clone());
         let peers = self
             .members
             .iter()
-            .map(|(user_id, (alias, readiness))| PeerInfo {
-                user_id: user_id.clone(),
-                alias: alias.clone(),
-                readiness: readiness.clone(),
+            .map(|(user_id, member)| PeerInfo {
+                readiness: member.readiness.clone(),
+                addresses: member.addresses.clone(),
+                ..PeerInfo::new(user_id.clone(), member.alias.clone())
             })
             .collect();
+        let mut schedule = self.schedule.plans().iter().map(Playback::from);
         let joined = ServerMessage::Joined(Joined {
             peers,
             director: self.seat.director().cloned(),
             term: self.seat.term(),
             files: self.files.clone(),
             selection: self.selection.clone(),
-            playback: self.playback.clone(),
+            playback: schedule.next(),
+            upcoming: schedule.collect(),
             clock_id: self.clock_id.clone(),
+            time: None,
             files_per_member: 3,
             resume: String::new(),
         });

@@ -17,13 +17,44 @@ pub const SEEKING_INTERVAL: Span = Span::from_millis(200);
 /// Between two pings while music plays by a clock that is known well.
 pub const STEADY_INTERVAL: Span = Span::from_millis(500);
 
+/// Between two pings over a path on which passages without delay are rare.
+pub const STRAINED_INTERVAL: Span = Span::from_millis(125);
+
+/// Doubt from which more pings help: on a wired path they would not. (one standard deviation)
+const VAGUE: Span = Span::from_micros(20);
+
+/// Doubt from which a path counts as bad.
+const VERY_VAGUE: Span = Span::from_micros(150);
+
 /// How eagerly to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
+    /// [`STRAINED_INTERVAL`].
+    Strained,
     /// [`SEEKING_INTERVAL`].
     Seeking,
     /// [`STEADY_INTERVAL`].
     Steady,
+}
+
+impl Pace {
+    /// The pace for a clock known to within `doubt`, if at all.
+    pub fn of(doubt: Option<Span>, is_playing: bool) -> Self {
+        match doubt {
+            Some(doubt) if doubt > VERY_VAGUE => Self::Strained,
+            Some(doubt) if is_playing && doubt < VAGUE => Self::Steady,
+            _ => Self::Seeking,
+        }
+    }
+
+    /// Time between two pings.
+    pub fn interval(self) -> Span {
+        match self {
+            Self::Strained => STRAINED_INTERVAL,
+            Self::Seeking => SEEKING_INTERVAL,
+            Self::Steady => STEADY_INTERVAL,
+        }
+    }
 }
 
 /// The pings of one connection: a burst, then a steady pace.
@@ -54,8 +85,7 @@ impl PingCadence {
         self.burst_left = self.burst_left.saturating_sub(1);
         let interval = match pace {
             _ if self.burst_left > 0 => BURST_INTERVAL,
-            Pace::Seeking => SEEKING_INTERVAL,
-            Pace::Steady => STEADY_INTERVAL,
+            _ => pace.interval(),
         };
         self.next = Some(now + interval);
         true

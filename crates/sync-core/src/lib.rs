@@ -11,6 +11,8 @@
 //! - [`cadence`]: when to ping.
 //! - [`schedule`]: what plays when, and how far ahead to start it.
 //! - [`timeline`]: the plan and the clock it is read by, also while the swarm's clock changes.
+//! - [`room`]: one clock for all who share a local network.
+//! - [`rate`]: how much one sender may ask.
 //! - [`readiness`]: who holds what, and whether a song can start.
 //! - [`director`]: who leads.
 //! - [`device_clock`], [`drift`]: when a sound card's frames are heard, and how to steer them.
@@ -22,7 +24,9 @@ pub mod clock;
 pub mod device_clock;
 pub mod director;
 pub mod drift;
+pub mod rate;
 pub mod readiness;
+pub mod room;
 pub mod schedule;
 pub mod session;
 pub mod timeline;

@@ -114,7 +114,7 @@ mod tests {
             [(9, true), (3, false), (0, false)].map(|(bytes, playable)| {
                 let user_id = UserId::parse("m").expect("a plain id");
                 let readiness = vec![holding(1, bytes, playable)];
-                PeerInfo { user_id, alias: None, readiness }
+                PeerInfo { readiness, ..PeerInfo::new(user_id, None) }
             });
         assert!(is_worth_waiting(&[ready.clone(), arriving.clone()], &song));
         assert!(!is_worth_waiting(&[ready.clone(), absent.clone()], &song));

@@ -74,7 +74,7 @@ fn a_file_on_air_is_withdrawn_by_the_director_only_and_that_stops_it() {
     say(&mut room, "ada", play('a', 0));
     assert_eq!(refusal(&say(&mut room, "mia", withdraw('a'))), ErrorCode::NotDirector);
     assert_eq!(said(&say(&mut room, "ada", withdraw('a'))), [stop(1), gone('a')]);
-    assert_eq!((&room.selection, &room.playback), (&None, &None));
+    assert_eq!((&room.selection, &room.schedule), (&None, &Schedule::silent()));
 }
 
 #[test]
@@ -127,15 +127,19 @@ fn a_start_may_lie_a_minute_ahead_and_a_day_behind_and_no_more() {
     say(&mut room, "ada", announce('a'));
     let day = 24 * 3_600_000;
     for fine in [60_000, 0, -1, -3 * 3_600_000, -day] {
+        say(&mut room, "ada", ClientMessage::Stop);
         assert_eq!(say(&mut room, "ada", play('a', fine)).len(), 1, "{fine} ms");
-        assert!(room.playback.is_some(), "{fine} ms");
+        assert!(!room.schedule.is_silent(), "{fine} ms");
     }
-    let before = room.playback.clone();
+    let next = say(&mut room, "ada", play('a', day));
+    assert!(matches!(said(&next)[0], ServerMessage::Play { .. }), "while something is on air");
+    say(&mut room, "ada", ClientMessage::Stop);
+    let before = room.schedule.clone();
     for wrong in [60_001, day, -day - 1, -1_795_342_400_000] {
         let outputs = say(&mut room, "ada", play('a', wrong));
         assert_eq!(refusal(&outputs), ErrorCode::BadStartTime, "{wrong} ms");
     }
-    assert_eq!(room.playback, before, "a refused play changes nothing");
+    assert_eq!(room.schedule, before, "a refused play changes nothing");
 }
 
 #[test]
@@ -224,7 +228,7 @@ fn the_state_of_the_largest_swarm_is_told_whole_in_messages_that_members_can_rea
         match message {
             ServerMessage::Joined(joined) => heard = joined,
             ServerMessage::Presence { user_id, alias, .. } => {
-                heard.peers.push(PeerInfo { user_id, alias, readiness: Vec::new() });
+                heard.peers.push(PeerInfo::new(user_id, alias));
             }
             ServerMessage::Readiness { user_id, files } => {
                 let peer = heard.peers.iter_mut().find(|peer| peer.user_id == user_id);
@@ -260,8 +264,8 @@ fn largest_room() -> (Room, UserId) {
     let users: Vec<UserId> = (0..200).map(|n| id(&format!("{n:0>64}"))).collect();
     for user in &users {
         let alias = Some("\u{1f3b5}".repeat(40).parse().expect("an alias"));
-        let join = Join { user_id: user.clone(), alias, resume: None };
-        room.join(join, "0".repeat(32)).expect("room for 200");
+        let join = Join { user_id: user.clone(), alias, resume: None, time: None };
+        room.join(NOW, join, "0".repeat(32)).expect("room for 200");
     }
     let mut readiness = Vec::new();
     for (number, user) in users.iter().enumerate().take(100) {
@@ -301,8 +305,8 @@ fn room_of(users: &[&str]) -> Room {
 }
 
 fn enter(room: &mut Room, user: &str) {
-    let join = Join { user_id: id(user), alias: None, resume: None };
-    room.join(join, format!("secret of {user}")).expect("room for one more");
+    let join = Join { user_id: id(user), alias: None, resume: None, time: None };
+    room.join(NOW, join, format!("secret of {user}")).expect("room for one more");
 }
 
 fn say(room: &mut Room, user: &str, message: ClientMessage) -> Vec<Output> {
@@ -342,11 +346,8 @@ fn holds(letter: char, held_bytes: u64) -> ClientMessage {
 }
 
 fn play(letter: char, milliseconds_ahead: i64) -> ClientMessage {
-    ClientMessage::Play(Playback {
-        file_id: file(letter).file_id,
-        global_start_time_ms: Millis::from(NOW + Span::from_millis(milliseconds_ahead)),
-        position_ms: Millis::default(),
-    })
+    let start = Millis::from(NOW + Span::from_millis(milliseconds_ahead));
+    ClientMessage::Play(Playback::playing(file(letter).file_id, start, Millis::default()))
 }
 
 fn file(letter: char) -> FileAnnouncement {

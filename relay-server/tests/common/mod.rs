@@ -49,11 +49,8 @@ pub fn file(letter: char) -> FileAnnouncement {
 
 /// A `play` from the beginning, `ahead` of `now`.
 pub fn play(file: &FileAnnouncement, now: SwarmTime, ahead: protocol::Span) -> ClientMessage {
-    ClientMessage::Play(Playback {
-        file_id: file.file_id.clone(),
-        global_start_time_ms: Millis::from(now + ahead),
-        position_ms: Millis::default(),
-    })
+    let start = Millis::from(now + ahead);
+    ClientMessage::Play(Playback::playing(file.file_id.clone(), start, Millis::default()))
 }
 
 /// One member, or one tracker client.

@@ -276,9 +276,7 @@ fn swarm(seconds: f64) -> SwarmTime {
 }
 
 pub(super) fn plan(at: f64, position: f64) -> PlanLine {
-    PlanLine::from(&PlayoutPlan {
-        file_id: FileId::parse("0".repeat(64)).unwrap(),
-        anchor: swarm(at),
-        position: MediaTime::default() + Span::from_secs_f64(position),
-    })
+    let file_id = FileId::parse("0".repeat(64)).unwrap();
+    let position = MediaTime::default() + Span::from_secs_f64(position);
+    PlanLine::from(&PlayoutPlan::playing(file_id, swarm(at), position))
 }

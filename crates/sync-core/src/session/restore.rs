@@ -8,7 +8,7 @@
 use protocol::ClientMessage;
 use protocol::ids::{FileId, UserId};
 use protocol::message::{Joined, Playback};
-use protocol::time::{LocalTime, MediaTime, Span};
+use protocol::time::{LocalTime, Span};
 
 use super::roster::Roster;
 use super::{Link, Session};
@@ -55,16 +55,24 @@ impl Session {
 
     /// True once there is nothing left to tell about what plays.
     fn restore_plan(&mut self, now: LocalTime) -> bool {
-        let Some(plan) = self.timeline.plan() else { return true };
-        let Some(clock) = self.timeline.settled_clock(now) else { return false };
-        let Some(shared) = self.roster.file(&plan.file_id) else { return false };
-        let duration = shared.file.media.duration_ms.map(|ms| Span::from_millis_f64(ms.get()));
-        if duration.is_some_and(|duration| plan.is_over(duration, clock.to_swarm(now))) {
+        if self.timeline.schedule().is_silent() {
             return true;
         }
-        let playback = Playback::from(plan);
-        debug_assert!(plan.position >= MediaTime::default(), "songs begin at zero");
-        self.send(ClientMessage::Play(playback));
+        let Some(clock) = self.timeline.settled_clock(now) else { return false };
+        self.timeline.forget_past(now);
+        let plans = self.timeline.schedule().plans().to_vec();
+        for plan in &plans {
+            let Some(shared) = self.roster.file(&plan.file_id) else { return false };
+            let duration = shared.file.media.duration_ms.map(|ms| Span::from_millis_f64(ms.get()));
+            let is_last = plans.len() == 1;
+            let is_over = duration.is_some_and(|end| plan.is_over(end, clock.to_swarm(now)));
+            if is_last && is_over {
+                return true;
+            }
+        }
+        for plan in &plans {
+            self.send(ClientMessage::Play(Playback::from(plan)));
+        }
         true
     }
 

@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use protocol::host::NoticeCode;
 use protocol::ids::{Alias, FileId, FileName, InfoHash, Magnet, SwarmHash, UserId};
 use protocol::message::{FileAnnouncement, Joined, MediaInfo, PeerInfo, Playback, SharedFile};
+use protocol::sync::Arm;
 use protocol::time::{LocalTime, MediaTime, Millis, Span, SwarmTime};
 use protocol::{ClientMessage, ServerMessage};
 use sync_core::PlayoutPlan;
-use sync_core::session::{Input, Output, Session, SessionConfig, Wish};
+use sync_core::session::{Input, Output, Session, SessionConfig, Way, Wish};
 
 /// A session with a quiet wired path to its relay, whose clock is `root_ahead` of its own.
 pub struct Member {
@@ -18,6 +19,9 @@ pub struct Member {
     pub sent: Vec<ClientMessage>,
     pub pongs: VecDeque<(LocalTime, ServerMessage)>,
     pub pings: u32,
+    pub arms: Vec<Arm>,
+    /// Places asked for are decoded at once.
+    pub cues: bool,
     pub notices: Vec<NoticeCode>,
     pub details: Vec<String>,
     pub told_clock: Option<sync_core::ClockEstimate>,
@@ -36,6 +40,8 @@ impl Member {
             sent: Vec::new(),
             pongs: VecDeque::new(),
             pings: 0,
+            arms: Vec::new(),
+            cues: true,
             notices: Vec::new(),
             details: Vec::new(),
             told_clock: None,
@@ -74,7 +80,7 @@ impl Member {
     }
 
     pub fn hear(&mut self, message: ServerMessage) {
-        self.input(Input::Message { message, received: self.now });
+        self.input(Input::Message { message: Box::new(message), received: self.now });
     }
 
     pub fn sent(&mut self) -> Vec<ClientMessage> {
@@ -112,9 +118,16 @@ impl Member {
     pub fn drain(&mut self) {
         while let Some(output) = self.session.poll_output() {
             match output {
+                // Every connection says the one, every start the other.
+                Output::Send(ClientMessage::Reach(_)) => {}
+                Output::Send(ClientMessage::Arm(arm)) => self.arms.push(arm),
                 Output::Send(message) => self.sent.push(message),
-                Output::Ping => self.ping(),
-                Output::Timeline { clock, plan } => {
+                Output::Ping(Way::WebSocket) => self.ping(),
+                Output::Cue { file_id, position } if self.cues => {
+                    self.session.handle(self.now, Input::Cued { file_id, position });
+                }
+                Output::Timeline { clock, schedule } => {
+                    let plan = schedule.last().cloned();
                     self.timelines += 1;
                     self.gaps += u32::from(self.told_plan.is_some() && plan.is_none());
                     (self.told_clock, self.told_plan) = (clock, plan);
@@ -123,7 +136,13 @@ impl Member {
                     self.notices.push(code);
                     self.details.push(detail);
                 }
-                Output::Signal { .. } | Output::Changed => {}
+                Output::Signal { .. }
+                | Output::Changed
+                | Output::Ping(Way::Udp)
+                | Output::Probe(_)
+                | Output::Face(_)
+                | Output::TimeService(_)
+                | Output::Cue { .. } => {}
             }
         }
     }
@@ -141,15 +160,13 @@ pub fn session(name: &str) -> Session {
         swarm_hash: SwarmHash::parse("0".repeat(64)).expect("64 hex digits"),
         user_id: id(name),
         alias: Alias::parse(name).expect("a plain name"),
+        seed: 0,
     })
 }
 
 /// The state of a swarm led by the first member, that shares file 1 of `ada` and plays nothing.
 pub fn joined(members: &[&str]) -> ServerMessage {
-    let peers = members
-        .iter()
-        .map(|name| PeerInfo { user_id: id(name), alias: None, readiness: Vec::new() })
-        .collect();
+    let peers = members.iter().map(|name| PeerInfo::new(id(name), None)).collect();
     ServerMessage::Joined(Joined {
         peers,
         director: members.first().map(|name| id(name)),
@@ -157,7 +174,9 @@ pub fn joined(members: &[&str]) -> ServerMessage {
         files: vec![SharedFile { file: announcement(1), owners: vec![id("ada")] }],
         selection: None,
         playback: None,
+        upcoming: Vec::new(),
         clock_id: "first".to_owned(),
+        time: None,
         files_per_member: 3,
         resume: "secret".to_owned(),
     })
@@ -180,11 +199,7 @@ pub fn play(start: SwarmTime, term: u64) -> ServerMessage {
 }
 
 pub fn playback(start: SwarmTime) -> Playback {
-    Playback {
-        file_id: file(1),
-        global_start_time_ms: start.into(),
-        position_ms: Millis::default(),
-    }
+    Playback::playing(file(1), start.into(), Millis::default())
 }
 
 pub fn announcement(number: u8) -> FileAnnouncement {

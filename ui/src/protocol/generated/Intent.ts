@@ -5,6 +5,7 @@ import type { InfoHash } from "./InfoHash";
 import type { MeetingPoint } from "./MeetingPoint";
 import type { Millis } from "./Millis";
 import type { NetworkSettings } from "./NetworkSettings";
+import type { Repeat } from "./Repeat";
 import type { TransferRates } from "./TransferRates";
 import type { UserId } from "./UserId";
 
@@ -39,7 +40,19 @@ fileId: FileId | null,
 /**
  * Where in the song to begin.
  */
-positionMs: Millis, } | { "type": "stop" } | { "type": "setSpeakerDelay", 
+positionMs: Millis, } | { "type": "stop" } | { "type": "pause" } | { "type": "resume" } | { "type": "seek", 
+/**
+ * Where.
+ */
+positionMs: Millis, } | { "type": "setRepeat", 
+/**
+ * The stretch; none to play on to the end.
+ */
+repeat: Repeat | null, } | { "type": "playNext", 
+/**
+ * Which file.
+ */
+fileId: FileId, } | { "type": "saveTrace" } | { "type": "setSpeakerDelay", 
 /**
  * The delay.
  */

@@ -3,6 +3,7 @@ import type { FileId } from "./FileId";
 import type { PeerInfo } from "./PeerInfo";
 import type { Playback } from "./Playback";
 import type { SharedFile } from "./SharedFile";
+import type { TimeService } from "./TimeService";
 import type { UserId } from "./UserId";
 
 /**
@@ -30,14 +31,22 @@ files: Array<SharedFile>,
  */
 selection: FileId | null, 
 /**
- * What plays.
+ * What plays, or stands still.
  */
 playback: Playback | null, 
+/**
+ * What was said to begin later, in that order.
+ */
+upcoming?: Array<Playback>, 
 /**
  * Names the clock behind `timePong`. A different value means a different clock, so
  * that estimates of the old one say nothing about it.
  */
 clockId: string, 
+/**
+ * How the relay answers time pings by UDP, if it does.
+ */
+time?: TimeService, 
 /**
  * Files this relay lets one member share at a time.
  */

@@ -18,4 +18,8 @@ alias?: Alias,
 /**
  * Every file this member holds something of.
  */
-readiness: Array<FileReadiness>, };
+readiness: Array<FileReadiness>, 
+/**
+ * Where this member answers time datagrams on its local network.
+ */
+addresses?: Array<string>, };

@@ -3,4 +3,4 @@
 /**
  * What a device does about the song on air.
  */
-export type PlaybackState = "stopped" | "waiting" | "armed" | "playing" | "ended" | "failed";
+export type PlaybackState = "stopped" | "waiting" | "armed" | "playing" | "paused" | "ended" | "failed";

@@ -12,9 +12,13 @@ export type PlaybackView = {
  */
 state: PlaybackState, 
 /**
- * What plays on the swarm's time line.
+ * What plays, or stands still, on the swarm's time line.
  */
 onAir: Playback | null, 
+/**
+ * What follows on the swarm's time line.
+ */
+upcoming: Array<Playback>, 
 /**
  * Where in the song this device is, at the moment this view was made.
  */

@@ -11,6 +11,9 @@ import type { MediaInfo } from "./MediaInfo";
 import type { Millis } from "./Millis";
 import type { PeerInfo } from "./PeerInfo";
 import type { PresenceAction } from "./PresenceAction";
+import type { Repeat } from "./Repeat";
+import type { SyncPath } from "./SyncPath";
+import type { SyncState } from "./SyncState";
 import type { UserId } from "./UserId";
 
 /**
@@ -137,11 +140,97 @@ globalStartTimeMs: Millis,
 /**
  * The position in the song that is heard at `globalStartTimeMs`.
  */
-positionMs: Millis, } | { "type": "stop", 
+positionMs: Millis, 
+/**
+ * True when the song stands still there, silent, until something else is said.
+ */
+paused?: boolean, 
+/**
+ * A stretch of the song that is played again and again once it is reached.
+ */
+repeat?: Repeat, } | { "type": "stop", 
 /**
  * The directorship under which it was said.
  */
-term: number, } | { "type": "rtc:signal", 
+term: number, } | { "type": "arm", 
+/**
+ * The directorship under which it was said.
+ */
+term: number, 
+/**
+ * Tells this start from others of the same director.
+ */
+number: number, 
+/**
+ * What will play.
+ */
+fileId: FileId, 
+/**
+ * Where in the song it will begin.
+ */
+positionMs: Millis, } | { "type": "armed", 
+/**
+ * Who.
+ */
+userId: UserId, 
+/**
+ * The start this answers.
+ */
+number: number, 
+/**
+ * True when the place is decoded and the clock is known; false if this member will have
+ * to join later, in time.
+ */
+ready: boolean, 
+/**
+ * How long before it is heard this member's output must know of a sound.
+ */
+noticeMs: Millis, 
+/**
+ * Longest usual round trip between this member and the relay.
+ */
+roundTripMs: Millis, } | { "type": "reach", 
+/**
+ * Who.
+ */
+userId: UserId, 
+/**
+ * At most [`crate::limits::MAX_ADDRESSES`] addresses with ports.
+ */
+addresses: Array<string>, } | { "type": "sync:report", 
+/**
+ * Who.
+ */
+userId: UserId, 
+/**
+ * In one word.
+ */
+state: SyncState, 
+/**
+ * Last measured distance from where its song should be; above zero is heard late; none
+ * while it plays nothing. (microseconds)
+ */
+errorUs: number | null, 
+/**
+ * One standard deviation of all it knows about when it is heard. (microseconds)
+ */
+uncertaintyUs: number | null, 
+/**
+ * Where its time comes from.
+ */
+path: SyncPath, 
+/**
+ * The member whose clock leads its room, if one does.
+ */
+root: UserId | null, 
+/**
+ * How much faster than its name its sound device runs. (parts per million)
+ */
+ratePpm: number | null, 
+/**
+ * Times its song was moved audibly.
+ */
+jumps: number, } | { "type": "rtc:signal", 
 /**
  * The member it came from.
  */
