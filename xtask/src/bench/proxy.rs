@@ -1,7 +1,7 @@
 //! A bad network in user space: TCP and UDP on one port, passed on to another port of this
 //! machine with delay, jitter, loss, overtaking and stalls.
 //!
-//! [`path`] is the rule, [`line`] hands things over on time, [`datagrams`] and [`streams`]
+//! [`path`] is the rule, [`mod@line`] hands things over on time, [`datagrams`] and [`streams`]
 //! move them. Packets cost the network 0.1 to 0.2 ms each way on top of what was asked for.
 
 mod datagrams;

@@ -1,5 +1,5 @@
 //! `cargo xtask bench sync`: how far apart real apps play, under every condition that has a
-//! bound, and what faults cost. [`row`] has the conditions, [`faults`] the stories.
+//! bound, and what faults cost. [`super::row`] has the conditions, [`faults`] the stories.
 
 use std::path::PathBuf;
 
