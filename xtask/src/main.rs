@@ -5,8 +5,10 @@
 
 #![allow(clippy::print_stdout, reason = "a command-line tool speaks on standard output")]
 
+mod bench;
 mod build;
 mod card;
+mod chance;
 mod clock;
 mod cross;
 mod demo;
@@ -54,6 +56,8 @@ enum Command {
     Card(card::Arguments),
     /// Render the piece of music that comes with the project
     Song(song::Arguments),
+    /// Measure how far apart real apps play, beside Snapcast, and the bench itself
+    Bench(bench::Arguments),
     /// Compare what two virtual cards heard
     Measure(measure::Arguments),
     /// Play two devices in virtual time and tell how far apart they are heard
@@ -86,6 +90,7 @@ fn run() -> Result<()> {
         Command::Cross(arguments) => cross::run(&arguments),
         Command::Card(arguments) => card::run(&arguments),
         Command::Song(arguments) => song::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Measure(arguments) => measure::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
     }
