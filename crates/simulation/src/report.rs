@@ -222,7 +222,11 @@ pub fn tables(rows: &[Row]) -> String {
     let names = |part: &dyn Fn(&str) -> String| {
         first.players.iter().map(|(name, _)| part(name)).collect::<String>()
     };
-    let _ = writeln!(text, "\n| profile |{}", names(&|name| format!(" {name} |")));
+    let _ = writeln!(
+        text,
+        "\np50 / p99 / max of every player:\n\n| profile |{}",
+        names(&|name| format!(" {name} |"))
+    );
     let _ = writeln!(text, "|---|{}", names(&|_| "---|".into()));
     for row in rows {
         let _ = write!(text, "| {} |", row.profile);
