@@ -110,7 +110,7 @@ struct Poll {
 const POLL_INTERVAL: f64 = 0.1;
 
 impl Card {
-    /// A card that was opened at true second `opened` with a rate of its own making.
+    /// A card that is opened at true second zero.
     pub fn new(backend: Backend, rate: u32, oscillator: Oscillator, seed: u64) -> Self {
         let rate = f64::from(rate);
         let period = (backend.period() as f64 * rate / STAMP_RATE).round() as usize;
@@ -130,6 +130,12 @@ impl Card {
         }
     }
 
+    /// The same, opened at true second `at`.
+    #[must_use]
+    pub fn opened(self, at: f64) -> Self {
+        Self { heard: self.heard + at, ..self }
+    }
+
     /// The card was silent until `until`, in true seconds, and begins anew.
     pub fn interrupt(&mut self, until: f64) {
         self.heard = until.max(self.heard);
@@ -143,7 +149,7 @@ impl Card {
     }
 
     /// The buffer it asks for now.
-    pub fn next(&mut self) -> Buffer {
+    pub fn ask(&mut self) -> Buffer {
         let length = 1.0 / (self.rate * (1.0 + self.oscillator.rate_ppm(self.heard) * 1e-6));
         let nominal = self.period as f64 / self.rate;
         let told = self.heard + self.stamp_error(nominal - self.period as f64 * length);
@@ -212,7 +218,7 @@ mod tests {
     fn errors(backend: Backend) -> Vec<f64> {
         let crystal = Crystal { ppm: 100.0, ..Crystal::PERFECT };
         let mut card = Card::new(backend, 48_000, crystal.into(), 3);
-        (0..20_000).map(|_| card.next()).map(|buffer| buffer.told - buffer.heard).collect()
+        (0..20_000).map(|_| card.ask()).map(|buffer| buffer.told - buffer.heard).collect()
     }
 
     #[test]
@@ -240,8 +246,8 @@ mod tests {
     fn frames_are_heard_at_the_cards_own_rate() {
         let crystal = Crystal { ppm: 100.0, ..Crystal::PERFECT };
         let mut card = Card::new(Backend::Alsa, 48_000, crystal.into(), 3);
-        let first = card.next();
-        let last = (0..9_999).map(|_| card.next()).last().expect("buffers");
+        let first = card.ask();
+        let last = (0..9_999).map(|_| card.ask()).last().expect("buffers");
         let seconds = last.frame as f64 / 48_000.0;
         let gained = seconds - (last.heard - first.heard);
         assert!((gained / seconds - 100e-6).abs() < 0.1e-6, "{gained} s in {seconds} s");

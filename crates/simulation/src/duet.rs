@@ -10,7 +10,7 @@ use protocol::trace::{Trace, TraceHeader, TraceOutput};
 use crate::card::Card;
 use crate::crystal::TrueTime;
 use crate::hearing::{Heard, Score};
-use crate::member::{LEAD, Member, PRESSED, Played};
+use crate::member::{LEAD, Member, Played};
 use crate::profile::{Clocks, Profile};
 use crate::rivals::{self, Rival};
 use crate::weather::Weather;
@@ -22,7 +22,11 @@ pub struct Setting {
     pub profile: Profile,
     /// What is left to chance.
     pub seed: u64,
-    /// Time from pressing play to the end. (s)
+    /// Time from joining to pressing play. (s)
+    ///
+    /// The harsh case is two seconds: the clocks' drift is hardly known then.
+    pub waited: f64,
+    /// Time from the start of the song to the end. (s)
     pub seconds: f64,
     /// Rate of the sound cards. (frames/s)
     ///
@@ -30,6 +34,9 @@ pub struct Setting {
     /// same in less time.
     pub rate: u32,
 }
+
+/// How long before play is pressed the sound cards are opened. (s)
+const OPENED: f64 = 2.0;
 
 /// What two devices of one player gave.
 #[derive(Clone, Debug)]
@@ -68,10 +75,10 @@ pub enum Company {
 impl Duet {
     /// Plays one run. `traced` devices write down every stamp.
     pub fn run(setting: &Setting, company: Company, traced: bool) -> Self {
-        let Setting { profile, seed, seconds, rate } = *setting;
-        let end = PRESSED + LEAD + seconds;
+        let Setting { profile, seed, waited, seconds, rate } = *setting;
+        let end = waited + LEAD + seconds;
         let clocks = Clocks::new(&profile, seed, end + 10.0);
-        let pressed = clocks.root.swarm(TrueTime::from_secs_f64(PRESSED));
+        let pressed = clocks.root.swarm(TrueTime::from_secs_f64(waited));
         let score = Score { root: &clocks.root, anchor: pressed + Span::from_secs_f64(LEAD) };
         let weather = |index: usize| {
             let seed = seed.wrapping_mul(2).wrapping_add(index as u64);
@@ -79,14 +86,15 @@ impl Duet {
         };
         let card = |index: usize| {
             let seed = seed.wrapping_mul(2).wrapping_add(index as u64) ^ 0xca4d;
-            (Card::new(profile.backend, rate, clocks.cards[index].clone(), seed), rate)
+            let card = Card::new(profile.backend, rate, clocks.cards[index].clone(), seed);
+            (card.opened((waited - OPENED).max(0.0)), rate)
         };
         let members = [0, 1].map(|index| {
             let member = Member::new(
                 [&clocks.devices[index], &clocks.root],
                 weather(index),
                 card(index),
-                score,
+                (score, waited),
             );
             let member = if traced { member.traced() } else { member };
             member.play(end)
@@ -112,7 +120,7 @@ impl Duet {
                 gaps: 0,
             }
         }));
-        Self { begun: score.begins(PRESSED + LEAD), members, outcomes }
+        Self { begun: score.begins(waited + LEAD), members, outcomes }
     }
 
     /// What one of our devices wrote down.

@@ -23,11 +23,6 @@ use crate::weather::Weather;
 /// Channels that are rendered: one is enough to listen to.
 const CHANNELS: u16 = 1;
 
-/// When the song is asked for. (true seconds)
-///
-/// Long enough after joining that the start burst is over and the sound card's clock is known.
-pub const PRESSED: f64 = 2.0;
-
 /// How far ahead of its start a song is announced: the rule's least for a room. (s)
 pub const LEAD: f64 = 0.4;
 
@@ -46,6 +41,8 @@ pub struct Member<'a> {
     asks: f64,
     listener: Listener<'a>,
     score: Score<'a>,
+    /// When the song is asked for. (true seconds)
+    pressed: f64,
     has_plan: bool,
     sleeps_until: Option<f64>,
     log: Option<Log>,
@@ -73,12 +70,13 @@ struct Log {
 }
 
 impl<'a> Member<'a> {
-    /// A device that joins now. It plays at `rate` frames per second.
+    /// A device that joins at true second zero and is told of the song at `pressed`. It plays
+    /// at `rate` frames per second.
     pub fn new(
         [clock, root]: [&'a Oscillator; 2],
         weather: Weather,
         (card, rate): (Card, u32),
-        score: Score<'a>,
+        (score, pressed): (Score<'a>, f64),
     ) -> Self {
         debug_assert!(std::ptr::eq(root, score.root), "a song is written in the root's clock");
         let mut cadence = PingCadence::default();
@@ -95,6 +93,7 @@ impl<'a> Member<'a> {
             asks: 0.0,
             listener: Listener::new(score),
             score,
+            pressed,
             has_plan: false,
             sleeps_until: None,
             log: None,
@@ -124,7 +123,7 @@ impl<'a> Member<'a> {
             if self.sleeps_until.is_some_and(|wakes| at >= wakes) {
                 self.wake(at);
             }
-            if !self.has_plan && at >= PRESSED {
+            if !self.has_plan && at >= self.pressed {
                 self.follow_plan();
             }
             if answer == Some(at) {
@@ -134,7 +133,7 @@ impl<'a> Member<'a> {
             } else {
                 self.ask();
             }
-            if at >= PRESSED + estimates.len() as f64 {
+            if at >= self.pressed + estimates.len() as f64 {
                 estimates.extend(self.doubt(at));
             }
         }
@@ -183,7 +182,7 @@ impl<'a> Member<'a> {
     }
 
     fn fill(&mut self) {
-        let buffer = self.card.next();
+        let buffer = self.card.ask();
         let timing = OfflineTiming {
             heard: self.clock.local(TrueTime::from_secs_f64(buffer.told)),
             latency: buffer.latency,

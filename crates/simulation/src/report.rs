@@ -5,11 +5,19 @@ use std::fmt::Write as _;
 use crate::duet::{Duet, Outcome};
 use crate::hearing::{Heard, MOMENTS};
 
-/// From when on after the start a player counts as settled. (s)
+/// From when on after joining a player counts as settled. (s)
 ///
-/// The first seconds are told by what they are: the error at the start and the time until
-/// lock. Twenty seconds is when the slowest of our filters has learnt the clocks' drift.
-pub const SETTLED: f64 = 20.0;
+/// The seconds before are told by what they are: the error at the start and the time until
+/// lock. After half a minute the filter has learnt the clocks' drift on any path.
+const SETTLED: f64 = 30.0;
+
+/// And from when on after the start of the song: until then a start is still acquired. (s)
+const ACQUIRED: f64 = 3.0;
+
+/// The true second from which a song that began at `begun` counts.
+fn settled(begun: f64) -> f64 {
+    SETTLED.max(begun + ACQUIRED)
+}
 
 /// Devices closer than this are in lock. (s)
 pub const LOCKED: f64 = 100e-6;
@@ -49,7 +57,7 @@ impl Tally {
         let mut before = None;
         for index in first..outcome.errors.len() {
             let error = heard(index);
-            if Heard::at(index) >= begun + SETTLED {
+            if Heard::at(index) >= settled(begun) {
                 self.settled.extend(error.map(f64::abs));
                 if let (Some(before), Some(error)) = (before, error) {
                     let change: f64 = error - before;
@@ -191,7 +199,7 @@ pub fn tables(rows: &[Row]) -> String {
         let Some((_, ours)) = row.players.first() else { continue };
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {} | {:.1} s | {} | {:.2} ppm | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.2} ppm | {} | {} |",
             row.profile,
             micros(ours.p50),
             micros(ours.p95),
@@ -199,7 +207,11 @@ pub fn tables(rows: &[Row]) -> String {
             micros(ours.max),
             micros(ours.start_p95),
             micros(ours.start_max),
-            ours.lock_p95,
+            if ours.lock_p95.is_finite() {
+                format!("{:.1} s", ours.lock_p95)
+            } else {
+                "never".into()
+            },
             micros(ours.step),
             ours.pitch,
             ours.jumps,
@@ -210,7 +222,11 @@ pub fn tables(rows: &[Row]) -> String {
     let names = |part: &dyn Fn(&str) -> String| {
         first.players.iter().map(|(name, _)| part(name)).collect::<String>()
     };
-    let _ = writeln!(text, "\n| profile |{}", names(&|name| format!(" {name} |")));
+    let _ = writeln!(
+        text,
+        "\np50 / p99 / max of every player:\n\n| profile |{}",
+        names(&|name| format!(" {name} |"))
+    );
     let _ = writeln!(text, "|---|{}", names(&|_| "---|".into()));
     for row in rows {
         let _ = write!(text, "| {} |", row.profile);
@@ -229,7 +245,7 @@ fn micros(value: f64) -> String {
         "never".into()
     } else if value < 100.0 {
         format!("{value:.1} µs")
-    } else if value < 10_000.0 {
+    } else if value < 9_999.5 {
         format!("{value:.0} µs")
     } else {
         format!("{:.1} ms", value / 1e3)
@@ -254,13 +270,15 @@ pub fn story(duet: &Duet) -> String {
         }
         None => text.push_str("          never in lock\n"),
     }
-    let settled: Vec<_> = heard.iter().copied().filter(|(at, _)| *at >= SETTLED).collect();
-    for (at, error) in peaks(settled.clone(), 5) {
+    let later: Vec<_> =
+        heard.iter().copied().filter(|(at, _)| at + begun >= settled(begun)).collect();
+    for (at, error) in peaks(later.clone(), 5) {
         let _ = writeln!(text, "{at:8.1} s  among the worst: {error:+.1} µs");
     }
-    let steps = settled.windows(2).map(|pair| (pair[1].0, pair[1].1 - pair[0].1)).collect();
+    let steps = later.windows(2).map(|pair| (pair[1].0, pair[1].1 - pair[0].1)).collect();
     for (at, step) in peaks(steps, 3) {
-        let _ = writeln!(text, "{at:8.1} s  among the largest steps: {step:+.1} µs in 0.1 s");
+        let _ =
+            writeln!(text, "{at:8.1} s  among thelock p95 | largest steps: {step:+.1} µs in 0.1 s");
     }
     text
 }
@@ -268,7 +286,7 @@ pub fn story(duet: &Duet) -> String {
 /// Time around a peak in which no other is told. (s)
 const PEAK_PAUSE: f64 = 5.0;
 
-/// The largest few of `(when, how much)`, apart from each other.
+/// Thelock p95 | largest few of `(when, how much)`, apart from each other.
 fn peaks(mut values: Vec<(f64, f64)>, count: usize) -> Vec<(f64, f64)> {
     values.sort_by(|one, other| other.1.abs().total_cmp(&one.1.abs()));
     let mut peaks: Vec<(f64, f64)> = Vec::new();

@@ -178,7 +178,7 @@ impl<'a> Rival<'a> {
     }
 
     fn fill(&mut self) {
-        let buffer = self.card.next();
+        let buffer = self.card.ask();
         let told = self.clock.local(TrueTime::from_secs_f64(buffer.told));
         let length = buffer.frames as f64 * buffer.frame_length;
         let period = buffer.frames as f64 / self.rate;

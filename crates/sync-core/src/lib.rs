@@ -16,6 +16,7 @@
 //! - [`readiness`]: who holds what, and whether a song can start.
 //! - [`director`]: who leads.
 //! - [`device_clock`], [`drift`]: when a sound card's frames are heard, and how to steer them.
+//! - [`stamp_check`]: whether a sound system's stamps are to be believed.
 
 #![forbid(unsafe_code)]
 
@@ -29,6 +30,7 @@ pub mod readiness;
 pub mod room;
 pub mod schedule;
 pub mod session;
+pub mod stamp_check;
 pub mod timeline;
 
 pub use clock::{ClockEstimate, ClockSample};

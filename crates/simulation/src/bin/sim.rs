@@ -33,6 +33,9 @@ struct Arguments {
     /// Length of each run
     #[arg(long, default_value_t = 10.0)]
     minutes: f64,
+    /// Seconds from joining to pressing play
+    #[arg(long, default_value_t = 2.0)]
+    waited: f64,
     /// Rate of the sound cards; a lower one takes less time
     #[arg(long, default_value_t = 48_000, value_parser = clap::value_parser!(u32).range(8_000..=192_000))]
     rate: u32,
@@ -77,8 +80,8 @@ fn run(arguments: &Arguments) -> Result<()> {
     }
     let rows: Vec<Row> = profiles.iter().map(|profile| measure(arguments, profile)).collect();
     println!(
-        "{} seeds from {} on, {} minutes each; the song's two devices apart, 20 s after the \
-         start and later\n",
+        "{} seeds from {} on, {} minutes each; how far the two devices are apart, from half \
+         a minute after joining on\n",
         arguments.seeds, arguments.seed, arguments.minutes
     );
     print!("{}", tables(&rows));
@@ -101,7 +104,8 @@ fn profiles(names: &[String]) -> Result<Vec<Profile>> {
 
 fn setting(arguments: &Arguments, profile: &Profile, seed: u64) -> Setting {
     let seconds = arguments.minutes * 60.0;
-    Setting { profile: *profile, seed, seconds, rate: arguments.rate }
+    let waited = arguments.waited.max(1.0);
+    Setting { profile: *profile, seed, waited, seconds, rate: arguments.rate }
 }
 
 /// Tells one run, and writes it down if that is asked.
