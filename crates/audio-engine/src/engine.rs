@@ -4,7 +4,7 @@
 //! kind has one place where the newest one waits, so nothing can overflow. A thread of the
 //! engine's own takes them from there; see [`crate::control`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -18,7 +18,7 @@ use sync_core::schedule::Schedule;
 
 use crate::clock::MonotonicClock;
 use crate::control::Control;
-use crate::event::{EngineEvents, EngineStatus, event_queue};
+use crate::event::{DeviceStamp, EngineEvents, EngineStatus, event_queue};
 use crate::passage::SAME_PLACE;
 use crate::source::TrackSource;
 
@@ -49,7 +49,11 @@ pub(crate) struct Shared {
     orders: Mutex<Orders>,
     wake: Condvar,
     status: Mutex<Snapshot>,
+    stamps: Mutex<VecDeque<DeviceStamp>>,
 }
+
+/// Stamps kept for whoever asks: ten seconds' at the usual period.
+const STAMPS: usize = 512;
 
 /// The newest order of each kind.
 #[derive(Default)]
@@ -90,6 +94,7 @@ impl Engine {
             orders: Mutex::new(Orders::default()),
             wake: Condvar::new(),
             status: Mutex::new(Snapshot::default()),
+            stamps: Mutex::new(VecDeque::new()),
         });
         let clock = config.clock;
         let theirs = Arc::clone(&shared);
@@ -167,6 +172,12 @@ impl Engine {
         status
     }
 
+    /// What the sound system told since this was last asked, the latest of it if that is long
+    /// ago. For traces.
+    pub fn take_stamps(&self) -> Vec<DeviceStamp> {
+        self.shared.stamps().drain(..).collect()
+    }
+
     fn order(&self, give: impl FnOnce(&mut Orders)) {
         give(&mut self.shared.orders());
         self.shared.wake.notify_one();
@@ -186,6 +197,18 @@ impl Drop for Engine {
 impl Shared {
     fn orders(&self) -> MutexGuard<'_, Orders> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stamps(&self) -> MutexGuard<'_, VecDeque<DeviceStamp>> {
+        self.stamps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what the sound system told.
+    pub(crate) fn keep_stamps(&self, told: impl Iterator<Item = DeviceStamp>) {
+        let mut stamps = self.stamps();
+        stamps.extend(told);
+        let surplus = stamps.len().saturating_sub(STAMPS);
+        stamps.drain(..surplus);
     }
 
     pub(crate) fn snapshot(&self) -> MutexGuard<'_, Snapshot> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use protocol::FileId;
 use protocol::host::PlaybackState;
-use protocol::time::{MediaTime, Span};
+use protocol::time::{LocalTime, MediaTime, Span};
 
 use crate::output::{OutputError, OutputInfo};
 use crate::song::SongError;
@@ -125,6 +125,19 @@ pub struct OutputStatus {
     pub rate_ppm: f64,
     /// One standard deviation of when a frame is heard; none until measured.
     pub clock_sigma: Option<Span>,
+}
+
+/// What the sound system told with one buffer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeviceStamp {
+    /// The buffer's first frame, counted from the last interruption.
+    pub frame: u64,
+    /// When that frame is heard.
+    pub heard: LocalTime,
+    /// The part of the latency that was told in frames.
+    pub queued: Span,
+    /// True if sound was lost since the buffer before.
+    pub is_interrupted: bool,
 }
 
 /// Where the engine's events come out.

@@ -35,7 +35,7 @@ mod window;
 
 pub use clock::MonotonicClock;
 pub use engine::{Engine, EngineConfig, OpenTrack};
-pub use event::{EngineEvent, EngineEvents, EngineStatus, OutputStatus};
+pub use event::{DeviceStamp, EngineEvent, EngineEvents, EngineStatus, OutputStatus};
 pub use output::{Output, OutputError, OutputInfo, list_outputs};
 pub use song::SongError;
 pub use source::TrackSource;

@@ -13,6 +13,7 @@ use sync_core::ClockEstimate;
 use sync_core::device_clock::{DeviceClock, Observation};
 
 use crate::deck::{Deck, DeckReport, DeckState, Heard, Setting};
+use crate::event::DeviceStamp;
 use crate::interpolate::Interpolator;
 use crate::stereo::spread;
 use crate::voice::Stereo;
@@ -114,6 +115,7 @@ pub(crate) struct Renderer {
     estimates: triple_buffer::Output<Option<ClockEstimate>>,
     done: Producer<Box<Deck>>,
     reports: triple_buffer::Input<RenderReport>,
+    stamps: Producer<DeviceStamp>,
 }
 
 impl Renderer {
@@ -220,6 +222,10 @@ impl Renderer {
         }
         // What waits in a fast card's queue is heard sooner than its nominal rate says: 4 µs
         // at 200 ppm and a period of 1024 frames.
+        let CallbackTiming { heard, queued, is_interrupted, .. } = timing;
+        let stamp = DeviceStamp { frame: self.rendered, heard, queued, is_interrupted };
+        // Nobody may be listening: then the ring stays full.
+        let _ = self.stamps.push(stamp);
         let sooner = timing.queued.mul_f64(self.device.rate_ppm() * 1e-6);
         let heard = timing.heard - sooner;
         if self.device.observe(self.rendered, heard) == Observation::TimelineMoved {

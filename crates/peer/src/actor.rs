@@ -1,12 +1,17 @@
 //! The member itself: one task that owns all state and hears of everything.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use audio_engine::{EngineEvent, MonotonicClock};
+use protocol::datagram::Tag;
 use protocol::host::{HostEvent, LinkState, LogLevel, Notice, NoticeCode, OutputChoice, View};
 use protocol::ids::{FileId, UserId};
+use protocol::trace::{TimeSource, TraceEvent};
+use protocol::{LocalTime, ServerMessage, SwarmTime};
+use sync_core::ClockSample;
 use sync_core::session::{Input, Output, Way};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -25,6 +30,7 @@ use crate::suspend::SuspendWatch;
 use crate::swarm::{Arrival, Swarm, next_arrival};
 use crate::sync::Cueing;
 use crate::time_link::TimeAnswer;
+use crate::trace::Recorder;
 
 /// Shortest time between two views: fast enough for a progress bar, slow enough for a phone.
 const VIEW_PAUSE: Duration = Duration::from_millis(50);
@@ -57,8 +63,14 @@ pub(crate) struct Peer {
     pub(crate) startup: Startup,
     pub(crate) bench: Bench,
     pub(crate) suspends: SuspendWatch,
+    /// Who led the room when that was last looked at.
+    pub(crate) root: Option<UserId>,
     /// Counts looks at how well this device keeps time.
     pub(crate) sync_checks: usize,
+    /// What was measured lately.
+    pub(crate) recorder: Recorder,
+    /// Where that is written when somebody asks.
+    pub(crate) traces: PathBuf,
     /// A place that is being decoded for a start.
     pub(crate) cueing: Option<Cueing>,
     pub(crate) inbox: Arc<StoreInbox>,
@@ -215,6 +227,9 @@ impl Peer {
             }
             Output::Cue { file_id, position } => self.cue(file_id, position),
             Output::Timeline { clock, schedule } => {
+                if let Some(clock) = &clock {
+                    self.recorder.clock(self.clock.now(), clock);
+                }
                 self.playout.set_timeline(clock, schedule);
                 self.keep_songs();
             }
@@ -248,12 +263,20 @@ impl Peer {
             }
             // Rare figures change with it; the next view tells them.
             Arrival::Time(TimeAnswer::Relay(sample)) => {
+                self.recorder.exchange(TimeSource::Relay, sample);
                 return swarm.session.handle(now, Input::Exchange(sample));
             }
             Arrival::Time(TimeAnswer::Neighbour { address, pong, received }) => {
+                if let Some(source) = neighbour(swarm, pong.from) {
+                    let (t0, t1, t2) = (pong.t0, pong.t1, pong.t2);
+                    self.recorder.exchange(source, ClockSample { t0, t1, t2, t3: received });
+                }
                 return swarm.session.handle(now, Input::Pong { address, pong, received });
             }
             Arrival::Link(LinkEvent::Message { message, received }) => {
+                if let Some(sample) = sample_of(&message, received) {
+                    self.recorder.exchange(TimeSource::Relay, sample);
+                }
                 let was_online = swarm.session.is_online();
                 swarm.session.handle(now, Input::Message { message, received });
                 if !was_online && swarm.session.is_online() {
@@ -290,6 +313,7 @@ impl Peer {
     fn heard_engine(&mut self, event: EngineEvent) {
         match event {
             EngineEvent::OutputOpened(output) => {
+                self.recorder.opened(self.clock.now(), &output);
                 self.tell(LogLevel::Info, NoticeCode::OutputReady, output.name);
                 self.shelf.list_outputs();
                 self.tell_output_notice();
@@ -308,13 +332,20 @@ impl Peer {
                 self.file_fault(&file_id, NoticeCode::SongDamaged, detail);
             }
             EngineEvent::Underrun { total } => {
+                self.recorder.event(self.clock.now(), TraceEvent::Underrun);
                 self.tell(LogLevel::Warning, NoticeCode::Underrun, total.to_string());
+            }
+            EngineEvent::Starved { .. } => {
+                self.recorder.event(self.clock.now(), TraceEvent::Starved);
+                self.changed();
+            }
+            EngineEvent::Jumped { .. } => {
+                self.recorder.event(self.clock.now(), TraceEvent::Jump);
+                self.changed();
             }
             EngineEvent::TrackReady { .. }
             | EngineEvent::Started { .. }
-            | EngineEvent::Ended { .. }
-            | EngineEvent::Starved { .. }
-            | EngineEvent::Jumped { .. } => self.changed(),
+            | EngineEvent::Ended { .. } => self.changed(),
         }
     }
 
@@ -383,6 +414,12 @@ impl Peer {
             },
             Done::Checked => return,
             Done::Outputs(outputs) => self.outputs = outputs,
+            Done::TraceSaved(Ok(path)) => {
+                self.tell(LogLevel::Info, NoticeCode::TraceSaved, path.display().to_string());
+            }
+            Done::TraceSaved(Err(error)) => {
+                self.tell(LogLevel::Error, NoticeCode::TraceNotSaved, error.to_string());
+            }
             Done::Removed { file_id, outcome } => {
                 if let Err(error) = outcome {
                     let code = store_code(&error);
@@ -394,6 +431,19 @@ impl Peer {
         }
         self.changed();
     }
+}
+
+/// The time exchange in a message, if it is one.
+fn sample_of(message: &ServerMessage, t3: LocalTime) -> Option<ClockSample> {
+    let ServerMessage::TimePong { t0, t1, t2, .. } = message else { return None };
+    let [t1, t2] = [*t1, *t2].map(SwarmTime::from);
+    Some(ClockSample { t0: (*t0).into(), t1, t2, t3 })
+}
+
+/// Which member of the swarm a datagram is from.
+fn neighbour(swarm: &Swarm, tag: Tag) -> Option<TimeSource> {
+    let members = swarm.session.members().iter().map(|member| &member.user_id);
+    members.into_iter().find(|id| Tag::of_user(id) == tag).cloned().map(TimeSource::Peer)
 }
 
 /// A timer that does not fire before something else happens; an hour later it fires in vain.

@@ -94,7 +94,7 @@ impl Peer {
             Intent::Seek { position_ms } => self.wish(Wish::Seek { position: position_ms.into() }),
             Intent::SetRepeat { repeat } => self.wish(Wish::SetRepeat { repeat }),
             Intent::PlayNext { file_id } => self.play_next(file_id),
-            Intent::SaveTrace => {}
+            Intent::SaveTrace => self.save_trace(),
             Intent::ReportFault { text } => {
                 let text: String = text.chars().take(limits::MAX_ERROR_TEXT).collect();
                 self.tell(LogLevel::Warning, NoticeCode::WindowFault, text);

@@ -30,6 +30,7 @@ mod suspend;
 mod swarm;
 mod sync;
 mod time_link;
+mod trace;
 mod view;
 
 pub use audio_engine::list_outputs;

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
 use track_store::{AddError, Fault, StoreChange, StoreError, Track, TrackStore};
 
+use crate::trace;
 use crate::view::output_choices;
 
 /// What the member knows of its files beyond what the store keeps.
@@ -48,6 +49,8 @@ pub(crate) enum Done {
     Checked,
     /// The sound devices were listed.
     Outputs(Vec<OutputChoice>),
+    /// What this device measured was written, or could not be.
+    TraceSaved(std::io::Result<PathBuf>),
     /// A file was forgotten.
     Removed { file_id: FileId, outcome: Result<(), StoreError> },
 }
@@ -109,6 +112,11 @@ impl Shelf {
     /// Lists the sound devices, which some systems take their time for.
     pub(crate) fn list_outputs(&mut self) {
         self.jobs.spawn_blocking(|| Done::Outputs(output_choices()));
+    }
+
+    /// Writes a trace.
+    pub(crate) fn save_trace(&mut self, folder: PathBuf, text: String) {
+        self.jobs.spawn_blocking(move || Done::TraceSaved(trace::save(&folder, &text)));
     }
 
     /// Forgets a file.

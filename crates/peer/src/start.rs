@@ -17,6 +17,7 @@ use crate::playout::Playout;
 use crate::settings::{Found, SettingsError, SettingsFile};
 use crate::shelf::{Shelf, StoreInbox};
 use crate::suspend::SuspendWatch;
+use crate::trace::Recorder;
 use crate::view::blank_view;
 
 /// Sightings waiting for the member; mDNS repeats what is missed.
@@ -100,7 +101,10 @@ impl Peer {
             startup: config.startup,
             bench: config.bench,
             suspends: SuspendWatch::default(),
+            root: None,
             sync_checks: 0,
+            recorder: Recorder::default(),
+            traces: config.data_dir.join("traces"),
             cueing: None,
             inbox: inbox.clone(),
             signals: None,

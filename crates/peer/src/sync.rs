@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use protocol::LocalTime;
-use protocol::host::ClockView;
+use protocol::host::{ClockView, LogLevel, NoticeCode};
 use protocol::ids::FileId;
 use protocol::sync::SyncReport;
 use protocol::time::{MediaTime, Span};
+use protocol::trace::{TimeSource, TraceEvent};
 use sync_core::clock::sync_state;
 use sync_core::session::Input;
 use tokio::time::Instant;
@@ -72,10 +73,12 @@ impl Peer {
         let now = self.clock.now();
         if self.suspends.has_slept() {
             info!("the computer slept");
+            self.recorder.event(now, TraceEvent::Suspend);
             if let Some(swarm) = &mut self.swarm {
                 swarm.session.handle(now, Input::Suspended);
             }
         }
+        self.record(now);
         self.sync_checks = self.sync_checks.wrapping_add(1);
         let members = self.swarm.as_ref().map_or(0, |swarm| swarm.session.members().len());
         let is_due = members > 1 && self.sync_checks.is_multiple_of(members.div_ceil(CHATTY));
@@ -83,6 +86,34 @@ impl Peer {
             let report = self.sync_report(now);
             if let Some(swarm) = &mut self.swarm {
                 swarm.session.handle(now, Input::Report(report));
+            }
+        }
+    }
+
+    /// Notes for a trace what the sound system told and how far the song is from its place.
+    fn record(&mut self, now: LocalTime) {
+        let stamps = self.playout.engine().take_stamps();
+        self.recorder.stamps(stamps);
+        let status = self.playout.engine().status();
+        if let (Some(error), Some(trim)) = (status.error, status.trim_ppm) {
+            self.recorder.playout(now, error.as_micros_f64(), trim);
+        }
+        let root = self.swarm.as_ref().and_then(|swarm| swarm.session.room_root());
+        if root != self.root.as_ref() {
+            self.root = root.cloned();
+            let source = self.root.clone().map_or(TimeSource::Relay, TimeSource::Peer);
+            self.recorder.event(now, TraceEvent::RootChanged { source });
+        }
+    }
+
+    /// Writes down what was measured lately.
+    pub(crate) fn save_trace(&mut self) {
+        self.record(self.clock.now());
+        match self.recorder.text() {
+            Some(text) => self.shelf.save_trace(self.traces.clone(), text),
+            None => {
+                let detail = "no sound device has been in use yet";
+                self.tell(LogLevel::Warning, NoticeCode::TraceNotSaved, detail);
             }
         }
     }

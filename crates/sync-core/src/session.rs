@@ -29,7 +29,7 @@ use protocol::sync::{Reach, SyncPath, SyncReport, TimeService};
 use protocol::time::{LocalTime, MediaTime, Span};
 use protocol::{ClientMessage, ServerMessage};
 
-use crate::cadence::{Pace, PingCadence, pace};
+use crate::cadence::{KNOWN_WELL, Pace, PingCadence, pace};
 use crate::clock::{ClockEstimate, ClockSample};
 use crate::readiness::{self, HoldingsReport};
 use crate::room::{Face, Probe, RelayView, Room};
@@ -527,7 +527,10 @@ impl Session {
             self.outputs.push_back(Output::Probe(probe));
         }
         let waits = self.told.0.is_none() && self.room.is_meeting(now);
-        self.timeline.hear_room(self.room.estimate(now, relay.clock), waits);
+        let room = self.room.estimate(now, relay.clock).filter(|room| {
+            self.timeline.follows_room() || is_worth_following(room, relay.estimate, now)
+        });
+        self.timeline.hear_room(room, waits);
         let face = self.room.face();
         if face != self.shown {
             self.shown = face;
@@ -583,4 +586,11 @@ impl Session {
     fn notice(&mut self, level: LogLevel, code: NoticeCode, detail: impl Into<String>) {
         self.outputs.push_back(Output::Notice { level, code, detail: detail.into() });
     }
+}
+
+/// A room's clock is followed once it is known well, or as well as the relay's: until its
+/// skew is learnt a line of a few answers leads astray within a second.
+fn is_worth_following(room: &ClockEstimate, relay: Option<ClockEstimate>, now: LocalTime) -> bool {
+    let doubt = room.uncertainty(now);
+    doubt < KNOWN_WELL || relay.is_none_or(|relay| doubt < relay.uncertainty(now))
 }

@@ -94,6 +94,11 @@ impl Timeline {
         (self.filter.estimate(), is_learnt)
     }
 
+    /// True while the relay's clock is known by way of the room.
+    pub fn follows_room(&self) -> bool {
+        self.room.is_some()
+    }
+
     /// What the room says of the relay's clock, if it says anything; `waits` while it may soon.
     pub fn hear_room(&mut self, room: Option<ClockEstimate>, waits: bool) {
         self.room = room;

@@ -43,6 +43,7 @@ impl Control {
                 self.events.put(EngineEvent::Ended { file_id: file_id() });
             }
         }
+        self.shared.keep_stamps(active.renderer.stamps());
         let done: Vec<u64> = active.renderer.collect().collect();
         for id in done {
             let Some(active) = &mut self.output else { return };

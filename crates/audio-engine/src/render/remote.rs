@@ -8,11 +8,15 @@ use triple_buffer::triple_buffer;
 
 use super::{CHUNK_FRAMES, CallbackTiming, RenderReport, Renderer, SLOTS};
 use crate::deck::Deck;
+use crate::event::DeviceStamp;
 use crate::interpolate::Interpolator;
 use crate::passage::Part;
 
 /// Orders under way. More than two per callback are rare.
 const COMMANDS: usize = 64;
+
+/// Stamps under way: a second's, at the shortest periods there are.
+const STAMPS: usize = 256;
 
 /// What a loaded deck is there for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,6 +47,7 @@ pub(crate) struct RendererControl {
     estimates: triple_buffer::Input<Option<ClockEstimate>>,
     done: Consumer<Box<Deck>>,
     reports: triple_buffer::Output<RenderReport>,
+    stamps: Consumer<DeviceStamp>,
 }
 
 /// A renderer for a device of this rate and so many channels, and what steers it.
@@ -52,6 +57,7 @@ pub(crate) fn renderer(sample_rate: u32, channels: u16) -> (Renderer, RendererCo
     let (done_in, done_out) = RingBuffer::new(2 * COMMANDS);
     let (estimate_in, estimate_out) = triple_buffer(&None);
     let (report_in, report_out) = triple_buffer(&RenderReport::default());
+    let (stamp_in, stamp_out) = RingBuffer::new(STAMPS);
     let plane = || vec![0.0; CHUNK_FRAMES].into_boxed_slice();
     let renderer = Renderer {
         channels: usize::from(channels.max(1)),
@@ -71,6 +77,7 @@ pub(crate) fn renderer(sample_rate: u32, channels: u16) -> (Renderer, RendererCo
         estimates: estimate_out,
         done: done_in,
         reports: report_in,
+        stamps: stamp_in,
     };
     let control = RendererControl {
         sample_rate,
@@ -78,6 +85,7 @@ pub(crate) fn renderer(sample_rate: u32, channels: u16) -> (Renderer, RendererCo
         estimates: estimate_in,
         done: done_out,
         reports: report_out,
+        stamps: stamp_out,
     };
     (renderer, control)
 }
@@ -120,6 +128,11 @@ impl RendererControl {
     /// Frees decks that the renderer is done with, and names them.
     pub(crate) fn collect(&mut self) -> impl Iterator<Item = u64> {
         std::iter::from_fn(|| self.done.pop().ok().map(|deck| deck.id))
+    }
+
+    /// What the sound system told since last time.
+    pub(crate) fn stamps(&mut self) -> impl Iterator<Item = DeviceStamp> {
+        std::iter::from_fn(|| self.stamps.pop().ok())
     }
 
     pub(crate) fn report(&mut self) -> RenderReport {

@@ -6,7 +6,7 @@ use protocol::datagram::{Pong, RoomTime, Tag};
 use protocol::time::{LocalTime, Span};
 
 use super::Probe;
-use crate::cadence::{BURST, BURST_INTERVAL, Pace};
+use crate::cadence::{BURST, BURST_INTERVAL, Pace, SEEKING_INTERVAL};
 use crate::clock::{ClockEstimate, ClockFilter, ClockSample};
 
 /// Questions in a row without an answer that mean that nobody is there.
@@ -23,6 +23,10 @@ const CANDIDATE_INTERVAL: Span = Span::from_secs(2);
 
 /// Between questions to everyone else.
 const OTHER_INTERVAL: Span = Span::from_secs(5);
+
+/// How long a new neighbour is asked often, whatever it is to become: until its clock's skew is
+/// known, an answer of two seconds ago says little.
+const LEARNING: Span = Span::from_secs(5);
 
 /// How many of the lowest are kept ready to be asked.
 const CANDIDATES: usize = 3;
@@ -85,6 +89,8 @@ pub(super) struct Neighbour {
     asked: u64,
     unanswered: u32,
     burst_left: u32,
+    /// When it answered first, after silence.
+    met: LocalTime,
     next: LocalTime,
 }
 
@@ -101,6 +107,7 @@ impl Neighbour {
             asked: 0,
             unanswered: 0,
             burst_left: 0,
+            met: now,
             next: now,
         }
     }
@@ -151,6 +158,7 @@ impl Neighbour {
         let is_back = self.path.is_none();
         if is_back {
             self.path = Some(address);
+            self.met = now;
             self.burst_left = BURST;
             self.next = now;
         }
@@ -165,6 +173,9 @@ impl Neighbour {
 
     /// The questions that are due.
     pub fn take_due(&mut self, now: LocalTime, interest: Interest) -> Vec<Probe> {
+        let interval = self.interval(now, interest);
+        // Whom this device comes to follow is asked at that pace at once.
+        self.next = self.next.min(now + interval);
         if now < self.next || self.addresses.is_empty() {
             return Vec::new();
         }
@@ -182,20 +193,22 @@ impl Neighbour {
             Some(path) => vec![probe(path)],
             None => self.addresses.iter().copied().map(probe).collect(),
         };
-        self.next = now + self.interval(interest);
+        self.next = now + self.interval(now, interest);
         self.burst_left = self.burst_left.saturating_sub(1);
         probes
     }
 
-    fn interval(&self, interest: Interest) -> Span {
+    fn interval(&self, now: LocalTime, interest: Interest) -> Span {
         if self.path.is_none() {
             let step = SEARCH.iter().find(|(rounds, _)| self.unanswered < *rounds);
             return step.map_or(SEARCH_LATER, |(_, interval)| *interval);
         }
+        let usual = interest.interval();
+        let usual = if now - self.met < LEARNING { usual.min(SEEKING_INTERVAL) } else { usual };
         match self.burst_left {
             // One is the question just sent; more have failed.
-            0 if self.unanswered > 1 => interest.interval().min(DOUBT_INTERVAL),
-            0 => interest.interval(),
+            0 if self.unanswered > 1 => usual.min(DOUBT_INTERVAL),
+            0 => usual,
             _ => BURST_INTERVAL,
         }
     }
