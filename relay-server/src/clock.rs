@@ -33,8 +33,14 @@ impl RelayClock {
 
     /// The swarm's time at this moment.
     pub(crate) fn now(&self) -> SwarmTime {
-        let elapsed = saturating_nanos(self.started.elapsed());
-        SwarmTime::from_nanos(self.origin.as_nanos().saturating_add(elapsed))
+        self.at(Instant::now())
+    }
+
+    /// What this clock says, or said, at `instant`.
+    pub(crate) fn at(&self, instant: Instant) -> SwarmTime {
+        let after = saturating_nanos(instant.saturating_duration_since(self.started));
+        let before = saturating_nanos(self.started.saturating_duration_since(instant));
+        SwarmTime::from_nanos(self.origin.as_nanos().saturating_add(after - before))
     }
 
     /// How long this clock has been running.

@@ -25,11 +25,11 @@ mod clock;
 mod limits;
 mod member;
 mod outbox;
-mod rate;
 mod relay;
 mod room;
 mod socket;
 mod swarms;
+mod time;
 mod tracker;
 mod web;
 

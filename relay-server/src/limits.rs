@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use protocol::limits;
+pub use sync_core::rate::Rate;
 
 /// Bounds on what members and tracker clients may ask of one relay.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,15 +39,6 @@ pub struct Limits {
     /// Tracker messages of one connection. A page announces each of its torrents once, then
     /// answers every offer with a message of its own.
     pub tracker_messages: Rate,
-}
-
-/// A budget of messages that refills steadily.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rate {
-    /// Refill. (messages per second)
-    pub per_second: f64,
-    /// What may come at once after a quiet time. (messages)
-    pub burst: f64,
 }
 
 impl Default for Limits {

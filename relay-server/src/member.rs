@@ -6,15 +6,16 @@ use std::sync::Arc;
 use axum::extract::ws::WebSocket;
 use protocol::message::DecodeError;
 use protocol::{ClientMessage, ErrorCode, ServerMessage, Span, SwarmTime};
+use sync_core::rate::TokenBucket;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::outbox::{OutboxReader, outbox};
-use crate::rate::TokenBucket;
 use crate::relay::Shared;
 use crate::room::{Join, Refusal};
 use crate::socket::{self, Answer, ConnectionId, Goodbye, Incoming, SocketReader, SocketWriter};
 use crate::swarms::{Enter, SwarmCommand};
+use crate::time::TimeGrants;
 
 /// Runs the connection from its first message to its goodbye.
 pub(crate) async fn serve(socket: WebSocket, relay: Arc<Shared>) {
@@ -67,7 +68,8 @@ async fn enter(
     loop {
         let answer = match inbound.read(reader).await? {
             Read::Message(ClientMessage::Join { swarm_hash, user_id, alias, resume }) => {
-                let join = Join { user_id, alias, resume, time: None };
+                let time = relay.time.as_ref().map(TimeGrants::grant);
+                let join = Join { user_id, alias, resume, time };
                 let connection = relay.next_connection();
                 let (outbox, outbox_out) = outbox(&relay.limits);
                 let (answer, answered) = oneshot::channel();
@@ -123,9 +125,9 @@ async fn listen(
 /// Turns frames into messages and keeps count of them.
 struct Inbound {
     arrived: SwarmTime,
-    messages: TokenBucket,
-    time_pings: TokenBucket,
-    director_takes: TokenBucket,
+    messages: TokenBucket<SwarmTime>,
+    time_pings: TokenBucket<SwarmTime>,
+    director_takes: TokenBucket<SwarmTime>,
     complained: Option<SwarmTime>,
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use time_socket::TimeSocket;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -22,6 +23,7 @@ use crate::clock::RelayClock;
 use crate::limits::Limits;
 use crate::socket::ConnectionId;
 use crate::swarms::{self, Enter};
+use crate::time::{self, TimeGrants};
 use crate::tracker::{self, TrackerCommand};
 use crate::web;
 
@@ -98,7 +100,14 @@ impl RelayBuilder {
         let listener = TcpListener::bind(self.listen).await.map_err(bind_error)?;
         let local_addr = listener.local_addr().map_err(bind_error)?;
 
-        let (relay, Mailboxes { swarms, tracker }) = Shared::new(self.name, self.limits);
+        // A relay whose datagrams nobody gets still serves: members ask over the WebSocket then.
+        let time_socket =
+            TimeSocket::bind(local_addr).inspect_err(|error| warn!(%error, "no time by UDP")).ok();
+        let (relay, Mailboxes { swarms, tracker }) =
+            Shared::new(self.name, self.limits, time_socket.is_some());
+        if let Some(socket) = time_socket {
+            relay.spawn(time::answer(relay.clone(), socket));
+        }
         relay.spawn(swarms::run_registry(relay.clone(), swarms));
         relay.spawn(tracker::run(relay.clone(), tracker));
         let router = web::router(relay.clone(), self.static_dir);
@@ -177,6 +186,8 @@ pub(crate) struct Shared {
     pub(crate) name: String,
     pub(crate) limits: Limits,
     pub(crate) clock: RelayClock,
+    /// Lets members ask for the time by UDP; none if no datagram is answered.
+    pub(crate) time: Option<TimeGrants>,
     pub(crate) swarms: mpsc::Sender<Enter>,
     pub(crate) tracker: mpsc::Sender<TrackerCommand>,
     pub(crate) gauges: Gauges,
@@ -195,13 +206,18 @@ pub(crate) struct Mailboxes {
 }
 
 impl Shared {
-    pub(crate) fn new(name: String, limits: Limits) -> (Arc<Self>, Mailboxes) {
+    pub(crate) fn new(
+        name: String,
+        limits: Limits,
+        answers_datagrams: bool,
+    ) -> (Arc<Self>, Mailboxes) {
         let (swarms, swarms_out) = mpsc::channel(swarms::REGISTRY_MAILBOX);
         let (tracker, tracker_out) = mpsc::channel(tracker::MAILBOX);
         let relay = Self {
             name,
             limits,
             clock: RelayClock::start(),
+            time: answers_datagrams.then(TimeGrants::new),
             swarms,
             tracker,
             gauges: Gauges::default(),

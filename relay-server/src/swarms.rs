@@ -362,7 +362,7 @@ mod tests {
     }
 
     fn relay() -> (Arc<Shared>, Registry, Mailboxes) {
-        let (relay, mailboxes) = Shared::new(String::new(), Default::default());
+        let (relay, mailboxes) = Shared::new(String::new(), Default::default(), false);
         let registry = Registry::new(relay.clone());
         (relay, registry, mailboxes)
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use peer::{PeerConfig, Startup};
+use peer::{Bench, PeerConfig, Startup};
 use protocol::host::MeetingPoint;
 use protocol::ids::{Alias, UserId};
 
@@ -91,6 +91,7 @@ impl Options {
             (None, false) => MeetingPoint::Anywhere,
         };
         Ok(PeerConfig {
+            bench: Bench::from_environment()?,
             data_dir,
             user_id: self.user_id.clone(),
             alias: self.name.clone(),

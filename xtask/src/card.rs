@@ -184,27 +184,41 @@ fn capture_file(dir: &Path, name: &str) -> PathBuf {
     dir.join(format!("{name}.cap"))
 }
 
-/// Compiles the card unless the one in the build directory is newer than its source.
+/// Compiles the card.
 fn compile() -> Result<PathBuf> {
-    let source = repo::root().join("xtask/virtual-card/pcm_swarmcard.c");
+    library("pcm_swarmcard.c", "libasound_module_pcm_swarmcard.so", &["-lasound", "-lm"])
+}
+
+/// Compiles the library that lets one process see another wall clock.
+///
+/// # Errors
+///
+/// When there is no C compiler.
+pub fn compile_shim() -> Result<PathBuf> {
+    library("wall_clock.c", "libwall_clock.so", &["-ldl"])
+}
+
+/// Compiles a library unless the one in the build directory is newer than its source.
+fn library(source: &str, name: &str, needs: &[&str]) -> Result<PathBuf> {
+    let source = repo::root().join("xtask/virtual-card").join(source);
     let dir = repo::target_dir().join("virtual-card");
     std::fs::create_dir_all(&dir)?;
     let dir = dir.canonicalize()?;
-    let library = dir.join("libasound_module_pcm_swarmcard.so");
+    let library = dir.join(name);
     let written = |path: &Path| path.metadata().and_then(|meta| meta.modified());
     if written(&library).is_ok_and(|built| written(&source).is_ok_and(|source| source < built)) {
         return Ok(library);
     }
     // Built aside and renamed, so that a running player never sees half a library.
-    let fresh = dir.join(format!("building-{}.so", std::process::id()));
+    let fresh = dir.join(format!("building-{}-{name}", std::process::id()));
     shell::run(
         shell::command("cc", &dir)
             .args(["-shared", "-fPIC", "-DPIC", "-O2", "-Wall", "-Wextra", "-o"])
             .arg(&fresh)
             .arg(&source)
-            .args(["-lasound", "-lm"]),
+            .args(needs),
     )
-    .context("the virtual sound card needs a C compiler and ALSA's header: cargo xtask setup")?;
+    .context("virtual sound cards need a C compiler and ALSA's header: cargo xtask setup")?;
     std::fs::rename(&fresh, &library)?;
     Ok(library)
 }

@@ -4,13 +4,13 @@
 //! [`scenario`] holds what is shown, each written as a story on a [`stage`]; the figures go
 //! into a [`report`].
 
-mod display;
-mod member;
-mod process;
-mod report;
-mod scenario;
+pub mod display;
+pub mod member;
+pub mod process;
+pub mod report;
+pub mod scenario;
 pub mod song;
-mod stage;
+pub mod stage;
 
 use std::path::PathBuf;
 

@@ -5,8 +5,10 @@
 
 #![allow(clippy::print_stdout, reason = "a command-line tool speaks on standard output")]
 
+mod bench;
 mod build;
 mod card;
+mod chance;
 mod clock;
 mod cross;
 mod demo;
@@ -16,6 +18,7 @@ mod repo;
 mod run;
 mod setup;
 mod shell;
+mod sim;
 mod song;
 mod test;
 mod tidy;
@@ -53,8 +56,13 @@ enum Command {
     Card(card::Arguments),
     /// Render the piece of music that comes with the project
     Song(song::Arguments),
+    /// Measure how far apart real apps play, beside Snapcast, and the bench itself
+    Bench(bench::Arguments),
     /// Compare what two virtual cards heard
     Measure(measure::Arguments),
+    /// Play two devices in virtual time and tell how far apart they are heard
+    #[command(disable_help_flag = true)]
+    Sim(sim::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -82,6 +90,8 @@ fn run() -> Result<()> {
         Command::Cross(arguments) => cross::run(&arguments),
         Command::Card(arguments) => card::run(&arguments),
         Command::Song(arguments) => song::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Measure(arguments) => measure::run(&arguments),
+        Command::Sim(arguments) => sim::run(&arguments),
     }
 }

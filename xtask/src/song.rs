@@ -7,7 +7,6 @@
 //!
 //! `cargo xtask song --out song.wav && ffmpeg -i song.wav -b:a 112k first-light.mp3`
 
-mod chance;
 mod instrument;
 mod room;
 
@@ -16,7 +15,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use chance::Chance;
+use crate::chance::Chance;
 use instrument::{Stereo, bass, bell, pad, pluck, shaker};
 
 /// Frames per second.

@@ -227,5 +227,19 @@ fn steps() -> Vec<Step> {
         Step::demo("device lost", "demo --built --scenario device-lost"),
         Step::demo("plain webtorrent", "demo --built --scenario interop"),
         Step::demo("memory", "demo --built --scenario memory"),
+        Step::demo("bench of itself", "bench self-test --built"),
+        Step::demo(
+            "sync equal",
+            "bench sync --built --noisy --no-snapcast --seconds 20 --scenario equal",
+        ),
+        Step::demo("sync skewed", "bench sync --built --noisy --seconds 20 --scenario skewed"),
+        Step::demo(
+            "sync jitter",
+            "bench sync --built --noisy --no-snapcast --seconds 20 --scenario jitter-lan",
+        ),
+        Step::demo(
+            "sync starts",
+            "bench sync --built --noisy --no-snapcast --starts 10 --scenario starts",
+        ),
     ]
 }

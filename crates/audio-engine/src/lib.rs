@@ -10,7 +10,8 @@
 //! Start at [`Engine`]. Inside, follow a song from `song` (one file as a line of frames) and
 //! `rate` through `decode` (the decoder thread) and `window` (blocks on their way) to `deck`
 //! and `render` (the callback), and `output` (the device). `passage` says what a schedule asks
-//! of the decks, `control` is the thread that steers them. `docs/threads.md` says which thread may do what.
+//! of the decks, `control` is the thread that steers them.
+//! [`offline`] renders without a device. `docs/threads.md` says which thread may do what.
 
 mod clock;
 mod control;
@@ -20,6 +21,7 @@ mod edit_list;
 mod engine;
 mod event;
 mod interpolate;
+pub mod offline;
 mod output;
 mod passage;
 mod rate;

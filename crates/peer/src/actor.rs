@@ -7,11 +7,12 @@ use std::time::Duration;
 use audio_engine::{EngineEvent, MonotonicClock};
 use protocol::host::{HostEvent, LinkState, LogLevel, Notice, NoticeCode, OutputChoice, View};
 use protocol::ids::{FileId, UserId};
-use sync_core::session::{Input, Output};
+use sync_core::session::{Input, Output, Way};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use track_store::TrackStore;
 
+use crate::bench::Bench;
 use crate::config::Startup;
 use crate::handle::Request;
 use crate::link::{LinkEvent, Outgoing};
@@ -20,13 +21,20 @@ use crate::notices::Notices;
 use crate::playout::Playout;
 use crate::settings::SettingsFile;
 use crate::shelf::{Changes, Done, Shelf, StoreInbox, store_code, with_causes};
+use crate::suspend::SuspendWatch;
 use crate::swarm::{Arrival, Swarm, next_arrival};
+use crate::sync::Cueing;
+use crate::time_link::TimeAnswer;
 
 /// Shortest time between two views: fast enough for a progress bar, slow enough for a phone.
 const VIEW_PAUSE: Duration = Duration::from_millis(50);
 
 /// Time between two views while only positions and progress change.
 const POSITION_PAUSE: Duration = Duration::from_millis(250);
+
+/// Time between looks whether the computer slept, and between two reports to the others of how
+/// well this device keeps time.
+const SYNC_CHECK_PAUSE: Duration = Duration::from_secs(1);
 
 /// Time between looks whether shared files are still there: soon enough to say so before
 /// somebody wants them, rare enough to let a disk sleep.
@@ -47,6 +55,12 @@ pub(crate) struct Peer {
     pub(crate) output: Option<String>,
     pub(crate) outputs: Vec<OutputChoice>,
     pub(crate) startup: Startup,
+    pub(crate) bench: Bench,
+    pub(crate) suspends: SuspendWatch,
+    /// Counts looks at how well this device keeps time.
+    pub(crate) sync_checks: usize,
+    /// A place that is being decoded for a start.
+    pub(crate) cueing: Option<Cueing>,
     pub(crate) inbox: Arc<StoreInbox>,
     pub(crate) signals: Option<mpsc::Sender<HostEvent>>,
     pub(crate) views: watch::Sender<Arc<View>>,
@@ -77,15 +91,19 @@ impl Peer {
         let inbox = self.inbox.clone();
         let mut file_check = interval(FILE_CHECK_PAUSE);
         file_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut sync_check = interval(SYNC_CHECK_PAUSE);
+        sync_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let ended = loop {
             self.settle();
             let view_at = self.next_view();
             let session_at = self.session_due();
+            let cue_at = self.cue_due();
             tokio::select! {
                 // The relay first: what it says is stamped, and what it says decides.
                 biased;
                 arrival = next_arrival(&mut self.swarm) => self.arrived(arrival).await,
                 () = sleep_until(session_at) => self.timer_fired(),
+                () = sleep_until(cue_at) => self.look_at_cue(),
                 request = requests.recv() => match request {
                     Some(Request::Intent(intent)) => self.obey(intent).await,
                     Some(Request::Subscribe(sink)) => self.signals = Some(sink),
@@ -97,6 +115,7 @@ impl Peer {
                 done = self.shelf.next_done() => self.disk_work_done(done),
                 Some(sighting) = sightings.recv() => self.sighted(sighting),
                 () = sleep_until(view_at) => self.publish(),
+                _ = sync_check.tick() => self.check_sync(),
                 _ = file_check.tick() => self.look_around(),
             }
         };
@@ -109,6 +128,7 @@ impl Peer {
         if self.swarm.as_mut().is_some_and(Swarm::refresh_invites) {
             self.changed();
         }
+        self.tell_reach();
     }
 
     async fn end(mut self, done: Option<oneshot::Sender<()>>) {
@@ -171,7 +191,29 @@ impl Peer {
         let Some(swarm) = &self.swarm else { return };
         match output {
             Output::Send(message) => swarm.send(Outgoing::Message(Box::new(message))),
-            Output::Ping => swarm.send(Outgoing::Ping),
+            Output::Ping(Way::WebSocket) => swarm.send(Outgoing::Ping),
+            Output::Ping(Way::Udp) => {
+                if let Some(time) = &swarm.time {
+                    time.ask_relay();
+                }
+            }
+            Output::Probe(probe) => {
+                if let Some(time) = swarm.time.as_ref().filter(|_| self.bench.asks_neighbours) {
+                    time.probe(probe);
+                }
+            }
+            Output::Face(face) => {
+                if let Some(time) = &swarm.time {
+                    time.show(face);
+                }
+            }
+            Output::TimeService(service) => {
+                if let Some(time) = &swarm.time {
+                    let service = service.as_ref().filter(|_| self.bench.asks_by_udp);
+                    time.use_service(service, swarm.relay);
+                }
+            }
+            Output::Cue { file_id, position } => self.cue(file_id, position),
             Output::Timeline { clock, schedule } => {
                 self.playout.set_timeline(clock, schedule);
                 self.keep_songs();
@@ -185,6 +227,8 @@ impl Peer {
             }
             Output::Notice { level, code, detail } => self.tell(level, code, detail),
             Output::Changed => {
+                let is_alone = swarm.session.members().len() <= 1;
+                self.playout.engine().set_alone(is_alone);
                 self.look_through_files();
                 self.keep_songs();
                 self.changed();
@@ -197,10 +241,21 @@ impl Peer {
         let Some(swarm) = &mut self.swarm else { return };
         match arrival {
             Arrival::SearchEnded => self.host().await,
-            Arrival::Link(LinkEvent::Up) => swarm.session.handle(now, Input::LinkUp),
+            Arrival::Link(LinkEvent::Up { relay }) => {
+                swarm.relay = relay;
+                swarm.session.handle(now, Input::LinkUp);
+                self.tell_reach();
+            }
+            // Rare figures change with it; the next view tells them.
+            Arrival::Time(TimeAnswer::Relay(sample)) => {
+                return swarm.session.handle(now, Input::Exchange(sample));
+            }
+            Arrival::Time(TimeAnswer::Neighbour { address, pong, received }) => {
+                return swarm.session.handle(now, Input::Pong { address, pong, received });
+            }
             Arrival::Link(LinkEvent::Message { message, received }) => {
                 let was_online = swarm.session.is_online();
-                swarm.session.handle(now, Input::Message { message: *message, received });
+                swarm.session.handle(now, Input::Message { message, received });
                 if !was_online && swarm.session.is_online() {
                     swarm.was_online = true;
                     self.tell(LogLevel::Info, NoticeCode::Connected, String::new());
@@ -281,11 +336,12 @@ impl Peer {
     }
 
     /// The songs that are on air or selected belong into the engine.
-    fn keep_songs(&mut self) {
+    pub(crate) fn keep_songs(&mut self) {
         let mut wanted = BTreeSet::new();
         if let Some(swarm) = &self.swarm {
             let plans = swarm.session.schedule().plans();
             wanted.extend(plans.iter().map(|plan| plan.file_id.clone()));
+            wanted.extend(self.cueing.as_ref().map(|cueing| cueing.file_id.clone()));
             wanted.extend(swarm.session.selection().cloned());
         }
         self.playout.keep(&wanted, &self.store);
@@ -341,6 +397,6 @@ impl Peer {
 }
 
 /// A timer that does not fire before something else happens; an hour later it fires in vain.
-fn far_future() -> Instant {
+pub(crate) fn far_future() -> Instant {
     Instant::now() + Duration::from_secs(3600)
 }

@@ -6,6 +6,8 @@ use directories::ProjectDirs;
 use protocol::host::MeetingPoint;
 use protocol::ids::{Alias, UserId};
 
+use crate::bench::Bench;
+
 /// How a member is started.
 #[derive(Clone, Debug)]
 pub struct PeerConfig {
@@ -19,6 +21,8 @@ pub struct PeerConfig {
     pub output: Option<String>,
     /// What to do at once.
     pub startup: Startup,
+    /// What a measuring bench changes.
+    pub bench: Bench,
 }
 
 /// What to do at once, as if a person had asked for it.

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use protocol::datagram::{DatagramKey, Tag};
 use protocol::host::{Intent, LogLevel, MeetingPoint, NetworkSettings, NoticeCode};
 use protocol::ids::{FileId, SwarmHash, SwarmKey};
 use protocol::limits;
+use protocol::time::MediaTime;
 use sync_core::schedule::Schedule;
 use sync_core::session::{Input, Session, SessionConfig, Wish};
 
@@ -13,6 +15,7 @@ use crate::address::RelayAddress;
 use crate::hosting::Hosting;
 use crate::settings::Settings;
 use crate::swarm::Swarm;
+use crate::time_link::TimeLink;
 
 /// Most STUN or TURN servers a person may name; each costs every connection a query.
 const MOST_ICE_SERVERS: usize = 8;
@@ -86,12 +89,12 @@ impl Peer {
                     self.shelf.rates.insert(info_hash, rates);
                 }
             }
-            Intent::Pause
-            | Intent::Resume
-            | Intent::Seek { .. }
-            | Intent::SetRepeat { .. }
-            | Intent::PlayNext { .. }
-            | Intent::SaveTrace => {}
+            Intent::Pause => self.wish(Wish::Pause),
+            Intent::Resume => self.wish(Wish::Resume),
+            Intent::Seek { position_ms } => self.wish(Wish::Seek { position: position_ms.into() }),
+            Intent::SetRepeat { repeat } => self.wish(Wish::SetRepeat { repeat }),
+            Intent::PlayNext { file_id } => self.play_next(file_id),
+            Intent::SaveTrace => {}
             Intent::ReportFault { text } => {
                 let text: String = text.chars().take(limits::MAX_ERROR_TEXT).collect();
                 self.tell(LogLevel::Warning, NoticeCode::WindowFault, text);
@@ -147,7 +150,7 @@ impl Peer {
             return;
         };
         if session.is_director()
-            && session.clock_state().synced
+            && session.clock_state(self.clock.now()).synced
             && session.everyone_can_play(&first)
         {
             self.startup.play = false;
@@ -195,8 +198,11 @@ impl Peer {
             swarm_hash: key.hash(),
             user_id: self.user_id.clone(),
             alias: self.settings.current().alias.clone(),
+            seed: random_number(),
         });
-        let mut swarm = Swarm::new(key, session);
+        let me = Tag::of_user(&self.user_id);
+        let time = TimeLink::open(me, DatagramKey::of_swarm(&key), self.clock);
+        let mut swarm = Swarm::new(key, session, time);
         if let Some(address) = address {
             swarm.meet_at(address, self.clock);
         }
@@ -210,6 +216,26 @@ impl Peer {
         }
         self.tell_output_notice();
         self.tell_files();
+    }
+
+    /// Plays a file after the one on air, whose end the engine knows best.
+    fn play_next(&mut self, file_id: FileId) {
+        let now = self.clock.now();
+        let Some(plan) = self.swarm.as_ref().and_then(|swarm| swarm.session.plan(now)) else {
+            return self
+                .wish(Wish::Play { file_id: Some(file_id), position: MediaTime::default() });
+        };
+        let length = self.playout.song(&plan.file_id).and_then(|song| song.duration);
+        match length {
+            Some(length) => {
+                let end = MediaTime::default() + length;
+                self.wish(Wish::PlayNext { file_id, end });
+            }
+            None => {
+                let detail = "the length of the song on air is not known yet";
+                self.tell(LogLevel::Warning, NoticeCode::RelayRefused, detail);
+            }
+        }
     }
 
     /// Shares what was added while in no swarm, as far as there are places.
@@ -247,6 +273,13 @@ impl Peer {
             self.tell(LogLevel::Error, NoticeCode::StorageFault, error.to_string());
         }
     }
+}
+
+/// Any number: it only keeps the names of rooms apart.
+fn random_number() -> u64 {
+    let mut bytes = [0; 8];
+    let _ = getrandom::fill(&mut bytes);
+    u64::from_be_bytes(bytes)
 }
 
 fn check_network(network: &NetworkSettings) -> Result<(), &'static str> {

@@ -13,6 +13,7 @@
 mod actor;
 mod address;
 mod alias;
+mod bench;
 mod config;
 mod files;
 mod handle;
@@ -25,10 +26,14 @@ mod playout;
 mod settings;
 mod shelf;
 mod start;
+mod suspend;
 mod swarm;
+mod sync;
+mod time_link;
 mod view;
 
 pub use audio_engine::list_outputs;
+pub use bench::{BadBench, Bench};
 pub use config::{PeerConfig, Startup, default_data_dir};
 pub use handle::{PeerHandle, StoreFault, Subscription};
 pub use settings::SettingsError;

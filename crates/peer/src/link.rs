@@ -5,6 +5,7 @@
 //! of every message right after it is read, before it is parsed. It knows nothing of what
 //! the messages mean, and nothing that plays waits for it.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use audio_engine::MonotonicClock;
@@ -59,7 +60,10 @@ pub enum Outgoing {
 #[derive(Debug)]
 pub enum LinkEvent {
     /// Connected; nothing has been said yet.
-    Up,
+    Up {
+        /// To which address, if the system tells.
+        relay: Option<SocketAddr>,
+    },
     /// The relay said something.
     Message {
         /// What.
@@ -141,12 +145,12 @@ impl Worker {
         loop {
             let (reason, was_up) = match self.connect().await {
                 Err(reason) => (reason, false),
-                Ok(socket) => {
+                Ok((socket, relay)) => {
                     info!("connected to the relay");
                     let since = Instant::now();
                     // What was queued for a connection that is gone means nothing to this one.
                     while self.outbox.try_recv().is_ok() {}
-                    if self.events.send(LinkEvent::Up).await.is_err() {
+                    if self.events.send(LinkEvent::Up { relay }).await.is_err() {
                         return;
                     }
                     let ended = self.carry(socket).await;
@@ -172,10 +176,11 @@ impl Worker {
         }
     }
 
-    async fn connect(&self) -> Result<Socket, String> {
+    async fn connect(&self) -> Result<(Socket, Option<SocketAddr>), String> {
         let connect = async {
             let stream = TcpStream::connect((self.relay.host(), self.relay.port())).await?;
             stream.set_nodelay(true)?;
+            let relay = stream.peer_addr().ok();
             let config = WebSocketConfig::default()
                 .read_buffer_size(READ_BUFFER)
                 .write_buffer_size(0)
@@ -184,10 +189,10 @@ impl Worker {
             let (socket, _) =
                 client_async_tls_with_config(self.relay.member_uri(), stream, Some(config), None)
                     .await?;
-            Ok::<_, tungstenite::Error>(socket)
+            Ok::<_, tungstenite::Error>((socket, relay))
         };
         match timeout(CONNECT_TIMEOUT, connect).await {
-            Ok(Ok(socket)) => Ok(socket),
+            Ok(Ok(connected)) => Ok(connected),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs())),
         }

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 use track_store::{StoreError, TrackStore};
 
 use crate::actor::{self, ViewDue};
+use crate::bench::Bench;
 use crate::config::PeerConfig;
 use crate::handle::{INTENT_DEPTH, PeerHandle};
 use crate::nearby::Nearby;
@@ -15,6 +16,7 @@ use crate::notices::Notices;
 use crate::playout::Playout;
 use crate::settings::{Found, SettingsError, SettingsFile};
 use crate::shelf::{Shelf, StoreInbox};
+use crate::suspend::SuspendWatch;
 use crate::view::blank_view;
 
 /// Sightings waiting for the member; mDNS repeats what is missed.
@@ -58,7 +60,8 @@ impl Peer {
         if let Some(alias) = config.alias {
             settings.change(|settings| settings.alias = alias)?;
         }
-        let clock = MonotonicClock::new();
+        let Bench { clock_offset, clock_ppm, .. } = config.bench;
+        let clock = MonotonicClock::skewed(clock_offset, clock_ppm);
         let output = config.output.or_else(|| settings.current().output.clone());
         let playout = Playout::start(clock, output.clone(), settings.current().speaker_delay());
         let (sighting_sender, sightings) = mpsc::channel(SIGHTING_DEPTH);
@@ -95,6 +98,10 @@ impl Peer {
             output,
             outputs: Vec::new(),
             startup: config.startup,
+            bench: config.bench,
+            suspends: SuspendWatch::default(),
+            sync_checks: 0,
+            cueing: None,
             inbox: inbox.clone(),
             signals: None,
             views: view_sender,

@@ -1,6 +1,7 @@
 //! Being in a swarm: the way to its relay, and the session that keeps its rules.
 
 use std::future::pending;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use audio_engine::MonotonicClock;
@@ -13,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::address::RelayAddress;
 use crate::hosting::Hosting;
 use crate::link::{LinkEvent, Outgoing, RelayLink};
+use crate::time_link::{TimeAnswer, TimeLink};
 
 /// How long to look for a party nearby before starting one.
 ///
@@ -32,6 +34,10 @@ pub(crate) struct Swarm {
     pub(crate) was_online: bool,
     /// The files the swarm listed when they were last looked through.
     pub(crate) listed: Vec<FileId>,
+    /// Time by UDP; none if the system gives no socket.
+    pub(crate) time: Option<TimeLink>,
+    /// The address that the link to the relay leads to.
+    pub(crate) relay: Option<SocketAddr>,
     meeting: Meeting,
     hosting: Option<Hosting>,
 }
@@ -49,17 +55,21 @@ pub(crate) enum Arrival {
     SearchEnded,
     /// Something from the relay.
     Link(LinkEvent),
+    /// Time by UDP.
+    Time(TimeAnswer),
 }
 
 impl Swarm {
     /// Enters a swarm that has no relay yet.
-    pub(crate) fn new(key: SwarmKey, session: Session) -> Self {
+    pub(crate) fn new(key: SwarmKey, session: Session, time: Option<TimeLink>) -> Self {
         Self {
             hash: key.hash(),
             key,
             session,
             was_online: false,
             listed: Vec::new(),
+            time,
+            relay: None,
             meeting: Meeting::Searching { until: Instant::now() + SEARCH_TIME },
             hosting: None,
         }
@@ -127,8 +137,30 @@ impl Swarm {
         }
     }
 
+    /// Where neighbours can ask this member for the time.
+    pub(crate) fn reach(&self) -> Vec<SocketAddr> {
+        let is_here = self.relay.is_some_and(|relay| relay.ip().is_loopback());
+        self.time.as_ref().map_or_else(Vec::new, |time| time.addresses(is_here))
+    }
+
     async fn next_arrival(&mut self) -> Arrival {
-        match &mut self.meeting {
+        let Self { meeting, time, .. } = self;
+        let time = async {
+            match time {
+                Some(time) => Arrival::Time(time.next_answer().await),
+                None => pending().await,
+            }
+        };
+        // Stamps are taken already; what the relay says decides more.
+        tokio::select! {
+            biased;
+            arrival = Self::next_from(meeting) => arrival,
+            arrival = time => arrival,
+        }
+    }
+
+    async fn next_from(meeting: &mut Meeting) -> Arrival {
+        match meeting {
             Meeting::Searching { until } => {
                 sleep_until(*until).await;
                 Arrival::SearchEnded

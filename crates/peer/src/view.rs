@@ -26,7 +26,7 @@ impl Peer {
         let swarm = self.swarm.as_ref();
         View {
             me: Me { user_id: self.user_id.clone(), alias: settings.alias.clone() },
-            swarm: swarm.map(|swarm| self.swarm_view(swarm)),
+            swarm: swarm.map(|swarm| self.swarm_view(swarm, now)),
             nearby: self.nearby.parties(),
             files: swarm.map_or_else(Vec::new, |swarm| {
                 swarm.session.files().iter().map(|file| self.file_view(swarm, file)).collect()
@@ -34,7 +34,7 @@ impl Peer {
             adding: self.shelf.adding(),
             selection: swarm.and_then(|swarm| swarm.session.selection().cloned()),
             playback: self.playback_view(&status, now),
-            clock: swarm.map_or_else(ClockView::default, |swarm| clock_view(swarm, now)),
+            clock: self.clock_view(now),
             output: output_view(&status),
             outputs: self.outputs.clone(),
             settings: settings_view(settings, self.output.clone()),
@@ -43,7 +43,7 @@ impl Peer {
         }
     }
 
-    fn swarm_view(&self, swarm: &Swarm) -> SwarmView {
+    fn swarm_view(&self, swarm: &Swarm, now: LocalTime) -> SwarmView {
         let session = &swarm.session;
         SwarmView {
             key: swarm.key.reveal().to_owned(),
@@ -59,7 +59,11 @@ impl Peer {
                 .map(|member| MemberView {
                     user_id: member.user_id.clone(),
                     alias: member.alias.clone(),
-                    sync: None,
+                    sync: if member.user_id == self.user_id {
+                        Some(self.sync_report(now))
+                    } else {
+                        session.report_of(&member.user_id).cloned()
+                    },
                 })
                 .collect(),
             director: session.director().cloned(),
@@ -106,7 +110,10 @@ impl Peer {
         PlaybackView {
             state: status.state,
             on_air: on_air.map(Playback::from),
-            upcoming: Vec::new(),
+            upcoming: self.swarm.as_ref().map_or_else(Vec::new, |swarm| {
+                let plans = swarm.session.schedule().plans().iter();
+                plans.skip_while(|plan| Some(*plan) != on_air).skip(1).map(Playback::from).collect()
+            }),
             position_ms: status.position.map(Millis::from),
             duration_ms: duration,
             error_us: status.error.map(|error| error.as_micros_f64()),
@@ -170,17 +177,6 @@ fn readiness_of<'a>(
     shared: &SharedFile,
 ) -> Option<&'a FileReadiness> {
     readiness.iter().find(|held| held.file_id == shared.file.file_id)
-}
-
-fn clock_view(swarm: &Swarm, now: LocalTime) -> ClockView {
-    let clock = swarm.session.clock_state();
-    ClockView {
-        synced: clock.synced,
-        uncertainty_us: clock.estimate.map(|estimate| estimate.uncertainty(now).as_micros_f64()),
-        round_trip_us: clock.round_trip.map(|trip| trip.as_micros_f64()),
-        skew_ppm: clock.estimate.map(|estimate| estimate.skew_ppm()),
-        ..ClockView::default()
-    }
 }
 
 fn output_view(status: &EngineStatus) -> OutputView {

@@ -7,8 +7,8 @@
 //!
 //! Layout, numbers big-endian: magic (4), kind (1), has room (1), has correction (1), zero
 //! (1), from (8), to (8), probe (8), t0 (8), t1 (8), t2 (8), doubt in ns (8), room (8), epoch
-//! (4), zero (4), root (8), clock (8), pin (8), offset (8), rate as bits of a double (8),
-//! signature (16).
+//! (4), zero (4), root (8),
+//! line and correction (32 each: clock, pin, offset, rate as bits of a double), signature (16).
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -19,7 +19,7 @@ use crate::time::{LocalTime, Span, SwarmTime};
 /// Length of every datagram. (bytes)
 pub const LENGTH: usize = BODY + SIGNATURE;
 
-const BODY: usize = 120;
+const BODY: usize = 152;
 
 /// Half of what SHA-256 gives, the least that RFC 2104 advises. (bytes)
 const SIGNATURE: usize = 16;
@@ -113,14 +113,13 @@ pub struct Pong {
     pub probe: u64,
     /// The asker's stamp, returned.
     pub t0: LocalTime,
-    /// When the question arrived.
+    /// When the question arrived, by the answerer's own clock; a relay's is the swarm's.
     pub t1: SwarmTime,
     /// When the answer left.
     pub t2: SwarmTime,
-    /// One standard deviation of `t1` and `t2`.
+    /// One standard deviation of what a member knows of its room's clock.
     pub doubt: Span,
-    /// Whose time this is: a room's, or if absent a relay's. A member that keeps no time
-    /// answers with neither stamps nor room.
+    /// The room's clock, from a member that keeps it.
     pub room: Option<RoomTime>,
 }
 
@@ -133,27 +132,29 @@ pub struct RoomTime {
     pub epoch: u32,
     /// Who leads it.
     pub root: Tag,
-    /// How far the relay's clock is from the room's, once that is known.
-    pub correction: Option<Correction>,
+    /// From the member's own clock to the room's.
+    pub line: Line,
+    /// From the room's clock to the relay's, once that is known.
+    pub correction: Option<Line>,
 }
 
-/// A straight line from a room's clock to a relay's.
+/// A straight line from one clock to another that runs almost alike.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Correction {
-    /// Which relay's clock: its [`clock_tag`].
+pub struct Line {
+    /// The clock it leads to: a room's number, or a relay's [`clock_tag`].
     pub clock: u64,
-    /// Where the line is pinned, by the room's clock.
+    /// Where the line is pinned, by the clock it leads from.
     pub pin: SwarmTime,
-    /// How far the relay's clock is ahead there.
+    /// How far the other is ahead there.
     pub offset: Span,
     /// What it gains from there on. (seconds per second)
     pub rate: f64,
 }
 
-impl Correction {
-    /// What the relay's clock says when the room's says `room`.
-    pub fn apply(&self, room: SwarmTime) -> SwarmTime {
-        room + self.offset + (room - self.pin).mul_f64(self.rate)
+impl Line {
+    /// What the other clock says when the one it leads from says `at`.
+    pub fn apply(&self, at: SwarmTime) -> SwarmTime {
+        at + self.offset + (at - self.pin).mul_f64(self.rate)
     }
 }
 
@@ -218,17 +219,9 @@ impl Datagram {
         let doubt = Span::from_nanos(read.i64().max(0));
         let (room, epoch) = (read.u64(), (read.u64() >> 32) as u32);
         let root = Tag(read.u64());
-        let correction = Correction {
-            clock: read.u64(),
-            pin: SwarmTime::from_nanos(read.i64()),
-            offset: Span::from_nanos(read.i64()),
-            rate: f64::from_bits(read.u64()),
-        };
-        if !(correction.rate.abs() <= MAX_RATE) {
-            return Err(DatagramError::Malformed);
-        }
+        let (line, correction) = (read.line()?, read.line()?);
         let correction = (body[6] == 1).then_some(correction);
-        let room = (body[5] == 1).then_some(RoomTime { room, epoch, root, correction });
+        let room = (body[5] == 1).then_some(RoomTime { room, epoch, root, line, correction });
         Ok(Self::Pong(Pong { from, to, probe, t0, t1, t2, doubt, room }))
     }
 
@@ -258,12 +251,10 @@ impl Datagram {
                     write.u64(room.room);
                     write.u64(u64::from(room.epoch) << 32);
                     write.u64(room.root.0);
+                    write.line(&room.line);
                     if let Some(correction) = &room.correction {
                         write.bytes[6] = 1;
-                        write.u64(correction.clock);
-                        write.i64(correction.pin.as_nanos());
-                        write.i64(correction.offset.as_nanos());
-                        write.u64(correction.rate.to_bits());
+                        write.line(correction);
                     }
                 }
             }
@@ -297,6 +288,17 @@ impl Reader<'_> {
     fn i64(&mut self) -> i64 {
         self.u64().cast_signed()
     }
+
+    fn line(&mut self) -> Result<Line, DatagramError> {
+        let line = Line {
+            clock: self.u64(),
+            pin: SwarmTime::from_nanos(self.i64()),
+            offset: Span::from_nanos(self.i64()),
+            rate: f64::from_bits(self.u64()),
+        };
+        let is_sound = line.rate.abs() <= MAX_RATE;
+        if is_sound { Ok(line) } else { Err(DatagramError::Malformed) }
+    }
 }
 
 struct Writer {
@@ -312,6 +314,13 @@ impl Writer {
 
     fn i64(&mut self, word: i64) {
         self.u64(word.cast_unsigned());
+    }
+
+    fn line(&mut self, line: &Line) {
+        self.u64(line.clock);
+        self.i64(line.pin.as_nanos());
+        self.i64(line.offset.as_nanos());
+        self.u64(line.rate.to_bits());
     }
 }
 
@@ -362,7 +371,7 @@ mod tests {
         let bytes = Datagram::Pong(edge).encode(&key("k"));
         assert_eq!(Datagram::decode(&bytes, &key("k")), Ok(Datagram::Pong(edge)));
         for rate in [f64::NAN, f64::INFINITY, 1.0] {
-            let drift = drift().map(|drift| Correction { rate, ..drift });
+            let drift = drift().map(|drift| Line { rate, ..drift });
             let bytes = pong(Some(room(drift))).encode(&key("k"));
             assert!(Datagram::decode(&bytes, &key("k")).is_err(), "a rate of {rate}");
         }
@@ -411,12 +420,17 @@ mod tests {
         Datagram::Pong(Pong { room, ..plain_pong() })
     }
 
-    fn room(correction: Option<Correction>) -> RoomTime {
-        RoomTime { room: u64::MAX, epoch: u32::MAX, root: Tag(9), correction }
+    fn room(correction: Option<Line>) -> RoomTime {
+        let line = Line {
+            clock: u64::MAX,
+            offset: Span::from_nanos(i64::MAX),
+            ..drift().expect("a line")
+        };
+        RoomTime { room: u64::MAX, epoch: u32::MAX, root: Tag(9), line, correction }
     }
 
-    fn drift() -> Option<Correction> {
+    fn drift() -> Option<Line> {
         let pin = SwarmTime::from_nanos(1_795_342_400_123_456_789);
-        Some(Correction { clock: 11, pin, offset: Span::from_micros(-12), rate: 1.25e-5 })
+        Some(Line { clock: 11, pin, offset: Span::from_micros(-12), rate: 1.25e-5 })
     }
 }

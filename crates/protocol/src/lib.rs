@@ -10,6 +10,7 @@
 //! - [`sync`]: what members tell each other about keeping time.
 //! - [`datagram`]: time exchanges over UDP.
 //! - [`ids`]: validated names of swarms, members, files and torrents.
+//! - [`trace`]: what one device measured, to be replayed elsewhere.
 //! - [`time`]: the time domains and the differences between their instants.
 //! - [`limits`]: every bound, with its reason.
 
@@ -20,6 +21,7 @@ pub mod limits;
 pub mod message;
 pub mod sync;
 pub mod time;
+pub mod trace;
 
 #[cfg(feature = "ts")]
 pub mod typescript;

@@ -81,6 +81,12 @@ impl Crystal {
         at
     }
 
+    /// How fast it runs at `at`. (ppm)
+    pub fn rate_ppm(&self, at: TrueTime) -> f64 {
+        let turn = std::f64::consts::TAU / SWING_PERIOD;
+        self.ppm + self.swing * (turn * at.as_secs_f64()).sin()
+    }
+
     fn reading(&self, at: TrueTime) -> Span {
         let turn = std::f64::consts::TAU / SWING_PERIOD;
         let swung = self.swing * (1.0 - (turn * at.as_secs_f64()).cos()) / turn;

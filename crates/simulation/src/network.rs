@@ -28,7 +28,7 @@ pub enum Direction {
 }
 
 /// One way between a device and the relay, and back.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Path {
     /// Least delay to the relay.
     pub floor_up: Span,

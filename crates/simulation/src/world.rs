@@ -1,12 +1,15 @@
 //! Devices around a relay, moved from event to event.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
+use protocol::datagram::{Pong, Tag};
 use protocol::ids::{Alias, SwarmHash, UserId};
-use protocol::time::{MediaTime, Millis, Span};
+use protocol::time::{LocalTime, MediaTime, Millis, Span, SwarmTime};
 use protocol::{ClientMessage, ServerMessage};
+use sync_core::room::{Face, Probe};
 use sync_core::schedule::Schedule;
-use sync_core::session::{Input, Output, Session, SessionConfig, Wish};
+use sync_core::session::{Input, Output, Session, SessionConfig, Way, Wish};
 use sync_core::{ClockEstimate, PlayoutPlan};
 
 use crate::crystal::{Crystal, TrueTime};
@@ -52,6 +55,10 @@ pub struct Device {
     user_id: UserId,
     clock: Option<ClockEstimate>,
     schedule: Schedule,
+    /// What it answers its neighbours with.
+    face: Option<Face>,
+    /// The local network it is on, and its way there and back.
+    lan: Option<(u8, Path)>,
     /// Counts connections, so that what was on its way on an old one is lost.
     connection: u32,
     is_connected: bool,
@@ -68,6 +75,8 @@ enum Event {
     AtRelay { from: DeviceId, connection: u32, message: ClientMessage },
     AtDevice { to: DeviceId, connection: u32, message: ServerMessage },
     RelayNotices { of: DeviceId, connection: u32 },
+    Probed { from: DeviceId, to: DeviceId, t0: LocalTime, number: u64 },
+    Answered { to: DeviceId, from: DeviceId, pong: Box<Pong> },
 }
 
 impl World {
@@ -103,6 +112,7 @@ impl World {
             swarm_hash: SwarmHash::parse("0".repeat(64)).expect("64 hex digits"),
             user_id: user_id.clone(),
             alias: Alias::parse(name).expect("user ids are plain text"),
+            seed: self.devices.len() as u64,
         });
         self.devices.push(Device {
             session,
@@ -112,6 +122,8 @@ impl World {
             user_id,
             clock: None,
             schedule: Schedule::silent(),
+            face: None,
+            lan: None,
             connection: 0,
             is_connected: false,
             is_alive: true,
@@ -269,7 +281,15 @@ impl World {
             Event::AtDevice { to, connection, message } => {
                 if self.is_current(to, connection) {
                     let received = self.devices[to.0].crystal.local(self.now);
-                    self.input(to, Input::Message { message, received });
+                    self.input(to, Input::Message { message: Box::new(message), received });
+                }
+            }
+            Event::Probed { from, to, t0, number } => self.probed(from, to, t0, number),
+            Event::Answered { to, from, pong } => {
+                if self.devices[to.0].is_alive {
+                    let received = self.devices[to.0].crystal.local(self.now);
+                    let address = address_of(from);
+                    self.input(to, Input::Pong { address, pong, received });
                 }
             }
             Event::RelayNotices { of, connection } => {
@@ -317,10 +337,17 @@ impl World {
             self.devices[id.0].outputs.push((self.now, output.clone()));
             match output {
                 Output::Send(message) => self.send_up(id, message),
-                Output::Ping => {
+                Output::Ping(Way::WebSocket) => {
                     let t0 = self.devices[id.0].crystal.local(self.now).into();
                     self.send_up(id, ClientMessage::TimePing { t0 });
                 }
+                Output::Cue { file_id, position } => {
+                    let device = &mut self.devices[id.0];
+                    let now = device.crystal.local(self.now);
+                    device.session.handle(now, Input::Cued { file_id, position });
+                }
+                Output::Probe(probe) => self.probe(id, probe),
+                Output::Face(face) => self.devices[id.0].face = face,
                 Output::Timeline { clock, schedule } => {
                     let device = &mut self.devices[id.0];
                     let was_playing = !device.schedule.is_silent() && device.clock.is_some();
@@ -328,7 +355,11 @@ impl World {
                     device.gaps += u32::from(was_playing && !is_playing);
                     (device.clock, device.schedule) = (clock, schedule);
                 }
-                Output::Signal { .. } | Output::Notice { .. } | Output::Changed => {}
+                Output::Ping(Way::Udp)
+                | Output::TimeService(_)
+                | Output::Signal { .. }
+                | Output::Notice { .. }
+                | Output::Changed => {}
             }
         }
     }
@@ -347,6 +378,73 @@ impl World {
         if self.devices[to.0].is_connected {
             self.at(at, Event::AtDevice { to, connection, message });
         }
+    }
+
+    /// Puts a device on local network number `lan`, where it is reached over `path`.
+    pub fn plug_in(&mut self, id: DeviceId, lan: u8, path: Path) {
+        self.devices[id.0].lan = Some((lan, path));
+        self.input(id, Input::Reach(vec![address_of(id)]));
+    }
+
+    /// What a device's own clock says.
+    pub fn local(&self, id: DeviceId) -> LocalTime {
+        let device = &self.devices[id.0];
+        device.crystal.local(self.now)
+    }
+
+    /// A device sleeps: it hears and says nothing, its clock stands still, and when it wakes
+    /// its shell notices. The world goes on meanwhile.
+    pub fn sleep(&mut self, id: DeviceId, span: Span) {
+        self.disconnect(id);
+        self.devices[id.0].is_alive = false;
+        self.run(span);
+        self.devices[id.0].is_alive = true;
+        self.devices[id.0].crystal.origin = self.devices[id.0].crystal.origin - span;
+        self.input(id, Input::Suspended);
+        self.try_again(id);
+    }
+
+    /// Asks a neighbour for the room's time. Each datagram goes both devices' ways, may
+    /// overtake others, and is lost if the other is not on the same network.
+    fn probe(&mut self, from: DeviceId, probe: Probe) {
+        let to = (0..self.devices.len()).map(DeviceId).find(|id| address_of(*id) == probe.address);
+        let Some(to) = to.filter(|to| self.devices[to.0].is_alive) else { return };
+        let (Some((here, near)), Some((there, far))) =
+            (self.devices[from.0].lan, self.devices[to.0].lan)
+        else {
+            return;
+        };
+        if here != there {
+            return;
+        }
+        let t0 = self.devices[from.0].crystal.local(self.now);
+        let way =
+            near.delay(Direction::Up, &mut self.dice) + far.delay(Direction::Down, &mut self.dice);
+        self.at(self.now + way, Event::Probed { from, to, t0, number: probe.number });
+    }
+
+    fn probed(&mut self, from: DeviceId, to: DeviceId, t0: LocalTime, number: u64) {
+        let (asker, asked) = (&self.devices[from.0], &self.devices[to.0]);
+        let (Some((_, near)), Some((_, far))) = (asker.lan, asked.lan) else { return };
+        if !asked.is_alive {
+            return;
+        }
+        let [t1, t2] = [self.now, self.now + THINKING].map(|at| asked.crystal.local(at));
+        let stamp = |at: LocalTime| SwarmTime::from_nanos(at.as_nanos());
+        let pong = Pong {
+            from: Tag::of_user(&asked.user_id),
+            to: Tag::of_user(&asker.user_id),
+            probe: number,
+            t0,
+            t1: stamp(t1),
+            t2: stamp(t2),
+            doubt: asked.face.map_or(Span::ZERO, |face| face.line.uncertainty(t1)),
+            room: asked.face.map(|face| face.room),
+        };
+        let way =
+            far.delay(Direction::Up, &mut self.dice) + near.delay(Direction::Down, &mut self.dice);
+        let at = self.now + THINKING + way;
+        self.at(at, Event::Answered { to: from, from: to, pong: Box::new(pong) });
     }
 
     fn arrival(&mut self, id: DeviceId, direction: Direction, sent: TrueTime) -> TrueTime {
@@ -380,6 +478,11 @@ impl World {
         self.events_made += 1;
         self.events.insert((at, self.events_made), event);
     }
+}
+
+/// Where a device answers time datagrams.
+fn address_of(id: DeviceId) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, id.0 as u8], 4_000))
 }
 
 impl Device {

@@ -2,6 +2,8 @@
 
 use protocol::time::{LocalTime, Span};
 
+use crate::clock::ClockEstimate;
+
 /// Pings of the start burst. (count)
 ///
 /// Twenty give the floor of a quiet network within microseconds. Small enough to pass a
@@ -17,13 +19,47 @@ pub const SEEKING_INTERVAL: Span = Span::from_millis(200);
 /// Between two pings while music plays by a clock that is known well.
 pub const STEADY_INTERVAL: Span = Span::from_millis(500);
 
+/// Between two pings over a path on which passages without delay are rare.
+pub const STRAINED_INTERVAL: Span = Span::from_millis(125);
+
+/// Doubt below which a clock counts as known well. (one standard deviation)
+///
+/// On a cable and on good Wi-Fi this is reached within seconds. A path so busy that it never
+/// is gets the samples it lacks: at 5 Hz the errors there are 40 % smaller than at 2 Hz.
+pub const KNOWN_WELL: Span = Span::from_micros(50);
+
+/// Doubt from which a path counts as bad.
+const VERY_VAGUE: Span = Span::from_micros(150);
+
+/// How eagerly to ask, by the clock as far as it is known and whether music plays by it.
+pub fn pace(clock: Option<ClockEstimate>, now: LocalTime, is_playing: bool) -> Pace {
+    match clock.map(|clock| clock.uncertainty(now)) {
+        Some(doubt) if doubt > VERY_VAGUE => Pace::Strained,
+        Some(doubt) if is_playing && doubt < KNOWN_WELL => Pace::Steady,
+        _ => Pace::Seeking,
+    }
+}
+
 /// How eagerly to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
+    /// [`STRAINED_INTERVAL`].
+    Strained,
     /// [`SEEKING_INTERVAL`].
     Seeking,
     /// [`STEADY_INTERVAL`].
     Steady,
+}
+
+impl Pace {
+    /// Time between two pings.
+    pub fn interval(self) -> Span {
+        match self {
+            Self::Strained => STRAINED_INTERVAL,
+            Self::Seeking => SEEKING_INTERVAL,
+            Self::Steady => STEADY_INTERVAL,
+        }
+    }
 }
 
 /// The pings of one connection: a burst, then a steady pace.
@@ -54,8 +90,7 @@ impl PingCadence {
         self.burst_left = self.burst_left.saturating_sub(1);
         let interval = match pace {
             _ if self.burst_left > 0 => BURST_INTERVAL,
-            Pace::Seeking => SEEKING_INTERVAL,
-            Pace::Steady => STEADY_INTERVAL,
+            _ => pace.interval(),
         };
         self.next = Some(now + interval);
         true
@@ -94,6 +129,28 @@ mod tests {
         let late = LocalTime::default() + Span::from_secs(60);
         assert!(cadence.take_due(late, Pace::Steady));
         assert!(cadence.due().is_some_and(|due| due > late));
+    }
+
+    #[test]
+    fn a_clock_that_is_known_well_is_asked_less_often_while_music_plays() {
+        let now = LocalTime::default();
+        let known = ClockEstimate::identity(now);
+        assert_eq!(pace(Some(known), now, true), Pace::Steady);
+        assert_eq!(pace(Some(known), now, false), Pace::Seeking, "music may start any moment");
+        assert_eq!(pace(None, now, true), Pace::Seeking);
+        // Told by seven exchanges whose floors are milliseconds apart.
+        let mut filter = crate::clock::ClockFilter::new();
+        for k in 0..7_i64 {
+            let t0 = now + Span::from_millis(12 * k);
+            let t1 = protocol::SwarmTime::default() + Span::from_millis(12 * k + k * k);
+            let t3 = t0 + Span::from_millis(2 * k * k + 1);
+            let sample = crate::ClockSample { t0, t1, t2: t1, t3 };
+            filter.add(sample).expect("a plain exchange");
+        }
+        let rough = filter.estimate().expect("enough exchanges");
+        let then = now + Span::from_millis(100);
+        assert!(rough.uncertainty(then) > KNOWN_WELL);
+        assert_eq!(pace(Some(rough), then, true), Pace::Strained, "milliseconds of doubt");
     }
 
     #[test]

@@ -9,6 +9,8 @@ mod envelope;
 mod filter;
 mod kalman;
 
+use protocol::datagram::Line;
+use protocol::sync::SyncState;
 use protocol::time::{LocalTime, Span, SwarmTime};
 
 pub use filter::{ClockFilter, SampleError};
@@ -72,6 +74,26 @@ pub(crate) const MAX_SKEW: f64 = 600e-6;
 /// Listeners fuse two equal sounds up to about five milliseconds apart.
 pub const FIT_TO_PLAY: Span = Span::from_millis(5);
 
+/// In one word how well a device keeps time, from what it doubts (one standard deviation) and
+/// how far its song was from its place when last measured.
+pub fn sync_state(doubt: Option<Span>, error: Option<Span>) -> SyncState {
+    let Some(doubt) = doubt else { return SyncState::Unsynced };
+    // What nineteen of twenty such devices stay below.
+    let reach = error.unwrap_or(Span::ZERO).abs() + doubt.mul_f64(2.0);
+    match reach {
+        reach if reach <= LOCKED => SyncState::Locked,
+        reach if reach <= GOOD => SyncState::Good,
+        reach if reach <= FIT_TO_PLAY => SyncState::Coarse,
+        _ => SyncState::Unsynced,
+    }
+}
+
+/// Stereo pairs of such devices are credible.
+const LOCKED: Span = Span::from_micros(100);
+
+/// The image of a sound between two such devices stays in its place.
+const GOOD: Span = Span::from_micros(500);
+
 impl ClockEstimate {
     /// A line known exactly: for tests, and for a device that is its own time root.
     ///
@@ -107,6 +129,35 @@ impl ClockEstimate {
         let since = swarm - self.swarm;
         // Written as a small correction, so that the long distance keeps all its digits.
         self.local + since - since.mul_f64(self.skew / (1.0 + self.skew))
+    }
+
+    /// The same line with a further, independent doubt. (one standard deviation)
+    #[must_use]
+    pub(crate) fn doubted(mut self, doubt: Span) -> Self {
+        self.error.offset += doubt.as_secs_f64().powi(2);
+        self
+    }
+
+    /// The same line, counted as right from now on: for the one whose clock others follow.
+    #[must_use]
+    pub(crate) fn taken_as_true(mut self) -> Self {
+        self.error = LineError::default();
+        self
+    }
+
+    /// The way to the clock that `line` leads to from this one's.
+    #[must_use]
+    pub(crate) fn followed_by(&self, line: &Line) -> Self {
+        let swarm = line.apply(self.swarm);
+        let skew = (1.0 + self.skew) * (1.0 + line.rate) - 1.0;
+        Self::from_line(self.local, swarm, skew, self.error)
+    }
+
+    /// The same line for another who knows this device's clock; it leads to the clock that is
+    /// called `clock`.
+    pub fn to_line(&self, clock: u64) -> Line {
+        let pin = SwarmTime::from_nanos(self.local.as_nanos());
+        Line { clock, pin, offset: self.swarm - pin, rate: self.skew }
     }
 
     /// True while the doubt is small enough for music to play by it: within

@@ -11,9 +11,12 @@
 //! - [`cadence`]: when to ping.
 //! - [`schedule`]: what plays when, and how far ahead to start it.
 //! - [`timeline`]: the plan and the clock it is read by, also while the swarm's clock changes.
+//! - [`room`]: one clock for all who share a local network.
+//! - [`rate`]: how much one sender may ask.
 //! - [`readiness`]: who holds what, and whether a song can start.
 //! - [`director`]: who leads.
 //! - [`device_clock`], [`drift`]: when a sound card's frames are heard, and how to steer them.
+//! - [`stamp_check`]: whether a sound system's stamps are to be believed.
 
 #![forbid(unsafe_code)]
 
@@ -22,9 +25,12 @@ pub mod clock;
 pub mod device_clock;
 pub mod director;
 pub mod drift;
+pub mod rate;
 pub mod readiness;
+pub mod room;
 pub mod schedule;
 pub mod session;
+pub mod stamp_check;
 pub mod timeline;
 
 pub use clock::{ClockEstimate, ClockSample};

@@ -224,10 +224,9 @@ impl FromIterator<PlayoutPlan> for Schedule {
 
 /// Least time between pressing play and the start, in a room.
 ///
-/// The message has to reach everyone, and their sound cards must hear of it in time: up to
-/// 200 ms before the sound where they are no hardware but lead to a sound server. Half a
+/// The message has to reach everyone over a network that may hold it up for a moment. Half a
 /// second from press to sound is still felt as immediate.
-pub const MIN_LEAD: Span = Span::from_millis(300);
+pub const MIN_LEAD: Span = Span::from_millis(200);
 
 /// Least time between pressing play and the start over a wide area network, where the others
 /// may be as far from the relay again.
@@ -237,20 +236,24 @@ pub const MIN_LEAD_FAR: Span = Span::from_millis(400);
 /// it is of use.
 const FAR: Span = Span::from_millis(25);
 
-/// Margin on top of what was measured.
+/// Margin on top of what was measured, for the way of the message.
 const MARGIN: Span = Span::from_millis(100);
+
+/// Margin for a computer that is busy just then, on top of what an output needs.
+const OUTPUT_MARGIN: Span = Span::from_millis(60);
 
 /// Longest time between pressing play and the start: beyond it the slowest join late, in time.
 pub const MAX_LEAD: Span = Span::from_secs(3);
 
 /// How long before its start a song is announced.
 ///
-/// `round_trip` is the longest usual one between this device and the relay, `output_notice`
-/// how long before it is heard this device's output must know of a sound.
+/// `round_trip` is the longest usual one between a member and the relay, `output_notice` how
+/// long before it is heard the slowest output must know of a sound: 180 ms where that is no
+/// hardware but leads to a sound server.
 pub fn lead(round_trip: Span, output_notice: Span) -> Span {
     let least = if round_trip < FAR { MIN_LEAD } else { MIN_LEAD_FAR };
     let message = round_trip.mul_f64(1.5) + MARGIN;
-    let sound = output_notice + MARGIN;
+    let sound = output_notice + round_trip + OUTPUT_MARGIN;
     least.max(message).max(sound).min(MAX_LEAD)
 }
 
@@ -324,7 +327,7 @@ mod tests {
     fn a_repeated_stretch_is_heard_in_turns_without_end() {
         let plan = PlayoutPlan { repeat: Some(turn(32.0, 40.0)), ..plan() };
         for (when, position) in
-            [(10.0, 30.0), (19.999, 39.999), (20.0, 32.0), (27.5, 39.5), (28.0, 32.0), (1e6, 38.0)]
+            [(10.0, 30.0), (19.999, 39.999), (20.0, 32.0), (27.5, 39.5), (28.0, 32.0), (1e6, 36.0)]
         {
             let expected = MediaTime::from_millis_f64(position * 1e3);
             assert_eq!(plan.position_at(at(when)), expected, "at {when} s");
@@ -411,10 +414,10 @@ mod tests {
         let lead = |round_trip, latency| {
             lead(Span::from_millis(round_trip), Span::from_millis(latency)).as_millis_f64()
         };
-        assert_eq!(lead(1, 20), 300.0, "a room");
+        assert_eq!(lead(1, 20), 200.0, "a room");
         assert_eq!(lead(60, 20), 400.0, "a distant relay");
         assert_eq!(lead(400, 20), 700.0, "a very distant relay");
-        assert_eq!(lead(1, 250), 350.0, "a slow speaker");
+        assert_eq!(lead(1, 250), 311.0, "a slow speaker");
         assert_eq!(lead(1, 60_000), 3_000.0, "a nonsense latency");
     }
 

@@ -11,27 +11,35 @@
 //! whole, unless the relay is a new one that knows nothing: then the director tells it what
 //! plays (see `restore`).
 
+mod asking;
 mod relay;
 mod restore;
 mod roster;
+mod start;
 mod wishes;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
 
+use protocol::datagram::Pong;
 use protocol::host::{LogLevel, NoticeCode};
 use protocol::ids::{Alias, FileId, SwarmHash, UserId};
-use protocol::message::{FileAnnouncement, FileReadiness, PeerInfo, SharedFile};
+use protocol::message::{FileAnnouncement, FileReadiness, PeerInfo, Repeat, SharedFile};
+use protocol::sync::{Reach, SyncPath, SyncReport, TimeService};
 use protocol::time::{LocalTime, MediaTime, Span};
 use protocol::{ClientMessage, ServerMessage};
 
-use crate::cadence::{Pace, PingCadence};
-use crate::clock::ClockEstimate;
+use crate::cadence::{Pace, PingCadence, pace};
+use crate::clock::{ClockEstimate, ClockSample};
 use crate::readiness::{self, HoldingsReport};
+use crate::room::{Face, Probe, RelayView, Room};
 use crate::schedule::{PlayoutPlan, Schedule};
 use crate::timeline::Timeline;
+use asking::Asking;
+pub use asking::Way;
 use restore::Restoration;
 use roster::Roster;
-use wishes::Start;
+use start::{Arming, Slowest, Start};
 
 /// Who enters which swarm.
 #[derive(Clone, Debug)]
@@ -42,6 +50,8 @@ pub struct SessionConfig {
     pub user_id: UserId,
     /// What people call this member.
     pub alias: Alias,
+    /// A random number, which makes the names of rooms founded here unlike all others.
+    pub seed: u64,
 }
 
 /// Something that happened.
@@ -54,7 +64,7 @@ pub enum Input {
     /// The relay said something.
     Message {
         /// What.
-        message: ServerMessage,
+        message: Box<ServerMessage>,
         /// When it reached this device, stamped at the socket.
         received: LocalTime,
     },
@@ -70,6 +80,28 @@ pub enum Input {
     /// How long before it is heard this device's output must know of a sound. A start is
     /// announced early enough for it.
     OutputNotice(Span),
+    /// A time exchange with the relay by UDP.
+    Exchange(ClockSample),
+    /// A neighbour answered from this address.
+    Pong {
+        /// From where.
+        address: SocketAddr,
+        /// What.
+        pong: Box<Pong>,
+        /// When it reached this device, stamped at the socket.
+        received: LocalTime,
+    },
+    /// Where this device answers time datagrams.
+    Reach(Vec<SocketAddr>),
+    /// A place asked for by [`Output::Cue`] is decoded.
+    Cued {
+        /// Of which file.
+        file_id: FileId,
+        /// Which place.
+        position: MediaTime,
+    },
+    /// How well this device keeps time, for the others.
+    Report(SyncReport),
     /// This device's clock stood still or jumped, as it does in a suspend.
     Suspended,
 }
@@ -95,6 +127,27 @@ pub enum Wish {
     },
     /// To stop on every device. While the link is down: on this one.
     Stop,
+    /// To let the song on air stand still.
+    Pause,
+    /// To go on from where it stands still.
+    Resume,
+    /// To go to another place in the song on air.
+    Seek {
+        /// Where.
+        position: MediaTime,
+    },
+    /// To play a stretch of the song on air again and again, or no longer.
+    SetRepeat {
+        /// The stretch, if any.
+        repeat: Option<Repeat>,
+    },
+    /// To play a file when the song on air has been heard to its end.
+    PlayNext {
+        /// Which file.
+        file_id: FileId,
+        /// Where the song on air ends.
+        end: MediaTime,
+    },
     /// To share a file no more.
     Withdraw {
         /// Which file.
@@ -119,8 +172,21 @@ pub enum Wish {
 pub enum Output {
     /// Say this to the relay.
     Send(ClientMessage),
-    /// Send a `timePing`, stamped at the socket.
-    Ping,
+    /// Ask the relay for its time, stamped at the socket.
+    Ping(Way),
+    /// Ask a neighbour for the room's time, stamped at the socket.
+    Probe(Probe),
+    /// Answer neighbours with this from now on.
+    Face(Option<Face>),
+    /// How the present relay can be asked by UDP, if it can.
+    TimeService(Option<TimeService>),
+    /// Decode this place, so that it can start at once, and say so by [`Input::Cued`].
+    Cue {
+        /// Of which file.
+        file_id: FileId,
+        /// Which place.
+        position: MediaTime,
+    },
     /// Play by this from now on; both at once, because a plan can only be read by the clock
     /// it is written in.
     Timeline {
@@ -156,8 +222,12 @@ pub struct ClockState {
     pub synced: bool,
     /// The estimate that music plays by.
     pub estimate: Option<ClockEstimate>,
-    /// Shortest round trip of the last minute.
+    /// Shortest round trip of the last minute, to whom is asked.
     pub round_trip: Option<Span>,
+    /// Who is asked.
+    pub path: SyncPath,
+    /// By how much two ways of learning the time contradict each other, if they do.
+    pub asymmetry: Option<Span>,
 }
 
 /// One member of one swarm.
@@ -177,7 +247,17 @@ pub struct Session {
     announced: BTreeSet<FileId>,
     report: HoldingsReport,
     output_notice: Span,
+    room: Room,
+    asking: Asking,
+    /// Where this device answers time datagrams, and whether the relay was told.
+    reach: (Vec<SocketAddr>, bool),
+    /// What the others said last about how well they keep time.
+    reports: BTreeMap<UserId, SyncReport>,
     start: Option<Start>,
+    /// Counts starts.
+    starts: u32,
+    arming: Option<Arming>,
+    slowest: Slowest,
     restoration: Option<Restoration>,
     /// The director wants silence, and the relay has not confirmed it.
     owes_stop: bool,
@@ -186,6 +266,8 @@ pub struct Session {
     changed: bool,
     /// The last [`Output::Timeline`].
     told: (Option<ClockEstimate>, Schedule),
+    /// The last [`Output::Face`].
+    shown: Option<Face>,
     outputs: VecDeque<Output>,
 }
 
@@ -201,6 +283,7 @@ impl Session {
     /// A member that has not met the relay yet.
     pub fn new(config: SessionConfig) -> Self {
         Self {
+            room: Room::new(config.user_id.clone(), config.seed),
             config,
             link: Link::Down,
             resume: None,
@@ -212,12 +295,19 @@ impl Session {
             announced: BTreeSet::new(),
             report: HoldingsReport::default(),
             output_notice: Span::ZERO,
+            asking: Asking::default(),
+            reach: (Vec::new(), false),
+            reports: BTreeMap::new(),
             start: None,
+            starts: 0,
+            arming: None,
+            slowest: Slowest::default(),
             restoration: None,
             owes_stop: false,
             synced: false,
             changed: false,
             told: (None, Schedule::silent()),
+            shown: None,
             outputs: VecDeque::new(),
         }
     }
@@ -227,14 +317,33 @@ impl Session {
         match input {
             Input::LinkUp => self.link_up(),
             Input::LinkDown => self.link_down(),
-            Input::Message { message, received } => self.hear(now, message, received),
+            Input::Message { message, received } => self.hear(now, *message, received),
             Input::LocalFiles { announcements, readiness } => {
                 self.set_local_files(announcements, readiness);
             }
             Input::Wish(wish) => self.obey(now, wish),
             Input::OutputNotice(notice) => self.output_notice = notice,
+            Input::Exchange(sample) => {
+                self.asking.answered(now);
+                let _ = self.timeline.measure(sample);
+            }
+            Input::Pong { address, pong, received } => {
+                self.room.handle_pong(now, address, &pong, received);
+            }
+            Input::Reach(addresses) => {
+                if self.reach.0 != addresses {
+                    self.reach = (addresses, false);
+                }
+            }
+            Input::Cued { file_id, position } => self.cued(&file_id, position),
+            Input::Report(report) => {
+                if self.link == Link::Joined {
+                    self.send(ClientMessage::SyncReport(report));
+                }
+            }
             Input::Suspended => {
                 self.timeline.lose_clock();
+                self.room.lose_clock(now);
                 if self.link == Link::Joined {
                     self.cadence.begin(now);
                 }
@@ -251,8 +360,10 @@ impl Session {
     /// When [`Self::handle_timeout`] is wanted next. Later than the `now` of the last call,
     /// whichever it was.
     pub fn poll_timeout(&self) -> Option<LocalTime> {
-        let start = self.start.as_ref().and_then(|start| start.due(&self.roster));
-        [self.cadence.due(), self.report.due(), start].into_iter().flatten().min()
+        let (members, me) = (self.roster.members(), &self.config.user_id);
+        let start = self.start.as_ref().and_then(|start| start.due(members, me));
+        let due = [self.cadence.due(), self.report.due(), start, self.room.due()];
+        due.into_iter().flatten().min()
     }
 
     /// What to do next; call until there is none.
@@ -301,12 +412,30 @@ impl Session {
     }
 
     /// This device's grip on the swarm's clock.
-    pub fn clock_state(&self) -> ClockState {
+    pub fn clock_state(&self, now: LocalTime) -> ClockState {
+        let relay = self.relay_view(now);
+        let path = match self.room.estimate(now, relay.clock) {
+            Some(_) => SyncPath::Lan,
+            None => SyncPath::Relay,
+        };
+        let round_trip = self.room.round_trip().filter(|_| path == SyncPath::Lan);
         ClockState {
             synced: self.synced,
             estimate: self.timeline.clock(),
-            round_trip: self.timeline.path().shortest_round_trip(),
+            round_trip: round_trip.or_else(|| self.timeline.path().shortest_round_trip()),
+            path,
+            asymmetry: self.room.asymmetry(now, relay),
         }
+    }
+
+    /// The member whose clock leads this device's room, if it is in one.
+    pub fn room_root(&self) -> Option<&UserId> {
+        self.room.root()
+    }
+
+    /// How well a member keeps time, as it said last.
+    pub fn report_of(&self, user_id: &UserId) -> Option<&SyncReport> {
+        self.reports.get(user_id)
     }
 
     /// True when every member could start the file from its beginning at once.
@@ -321,7 +450,7 @@ impl Session {
 
     fn link_up(&mut self) {
         self.link = Link::Joining;
-        let SessionConfig { swarm_hash, user_id, alias } = self.config.clone();
+        let SessionConfig { swarm_hash, user_id, alias, .. } = self.config.clone();
         let resume = self.resume.clone();
         self.send(ClientMessage::Join { swarm_hash, user_id, alias: Some(alias), resume });
     }
@@ -329,6 +458,8 @@ impl Session {
     fn link_down(&mut self) {
         self.link = Link::Down;
         self.cadence.end();
+        self.arming = None;
+        self.reach.1 = false;
         self.report.end();
         if self.start.take().is_some() {
             self.notice(LogLevel::Warning, NoticeCode::RelayLost, "nothing was started");
@@ -370,20 +501,63 @@ impl Session {
 
     /// Does everything whose time or condition has come.
     fn pursue(&mut self, now: LocalTime) {
+        self.keep_room(now);
         self.timeline.settle(now);
         self.restore(now);
+        self.answer_arm(now);
         self.pursue_start(now);
         if let Some(files) = self.report.take_due(now) {
             self.send(ClientMessage::Readiness { files });
         }
-        let pace = match self.timeline.settled_clock(now) {
-            Some(_) if !self.timeline.schedule().is_silent() => Pace::Steady,
-            _ => Pace::Seeking,
-        };
+        let pace = self.relay_pace(now);
         if self.cadence.take_due(now, pace) {
-            self.outputs.push_back(Output::Ping);
+            let ways = self.asking.ways(now);
+            self.outputs.extend(ways.map(Output::Ping));
         }
         self.tell(now);
+    }
+
+    /// Follows the room's clock, or leads it.
+    fn keep_room(&mut self, now: LocalTime) {
+        let is_playing = !self.timeline.schedule().is_silent();
+        let relay = self.relay_view(now);
+        self.room.set_members(now, self.roster.members());
+        self.room.pursue(now, relay, is_playing);
+        while let Some(probe) = self.room.poll_probe() {
+            self.outputs.push_back(Output::Probe(probe));
+        }
+        let waits = self.told.0.is_none() && self.room.is_meeting(now);
+        self.timeline.hear_room(self.room.estimate(now, relay.clock), waits);
+        let face = self.room.face();
+        if face != self.shown {
+            self.shown = face;
+            self.outputs.push_back(Output::Face(face));
+        }
+        if self.link == Link::Joined && !self.reach.1 {
+            self.reach.1 = true;
+            let addresses = self.reach.0.clone();
+            self.send(ClientMessage::Reach(Reach { addresses }));
+        }
+    }
+
+    fn relay_pace(&self, now: LocalTime) -> Pace {
+        if self.timeline.settled_clock(now).is_none() {
+            return Pace::Seeking;
+        }
+        // Who follows the room asks the relay only to notice when their paths differ.
+        let follows = self.room.root().is_some_and(|root| *root != self.config.user_id);
+        if follows {
+            return Pace::Steady;
+        }
+        let (known, _) = self.timeline.relay_clock(now);
+        let is_playing = !self.timeline.schedule().is_silent();
+        pace(known, now, is_playing)
+    }
+
+    fn relay_view(&self, now: LocalTime) -> RelayView {
+        let (estimate, is_learnt) = self.timeline.relay_clock(now);
+        let clock = self.clock_id.as_deref().map_or(0, protocol::datagram::clock_tag);
+        RelayView { clock, estimate, is_learnt }
     }
 
     /// Tells the shell what is different from what it was told last.

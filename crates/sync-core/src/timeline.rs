@@ -32,6 +32,12 @@ const SAME_LINE: Span = Span::from_millis(20);
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
     filter: ClockFilter,
+    /// When the relay's clock was first known.
+    known_since: Option<LocalTime>,
+    /// The relay's clock by way of the room's.
+    room: Option<ClockEstimate>,
+    /// The relay alone is not believed yet: a room's answer may come any moment.
+    waits_for_room: bool,
     schedule: Schedule,
     carrying: Option<Carrying>,
 }
@@ -72,19 +78,32 @@ impl Timeline {
     pub fn clock(&self) -> Option<ClockEstimate> {
         match &self.carrying {
             Some(carrying) => Some(carrying.old),
-            None => self.filter.estimate(),
+            None => self.root_clock(),
         }
     }
 
-    /// The clock of the present time root.
+    /// The clock of the present relay: by way of the room, or else as asked directly.
     pub fn root_clock(&self) -> Option<ClockEstimate> {
-        self.filter.estimate()
+        self.room.or_else(|| self.filter.estimate().filter(|_| !self.waits_for_room))
+    }
+
+    /// The relay's clock as this device alone knows it, and whether that was learnt for long
+    /// enough to hardly move any more.
+    pub fn relay_clock(&self, now: LocalTime) -> (Option<ClockEstimate>, bool) {
+        let is_learnt = self.known_since.is_some_and(|since| now - since >= LEARNING);
+        (self.filter.estimate(), is_learnt)
+    }
+
+    /// What the room says of the relay's clock, if it says anything; `waits` while it may soon.
+    pub fn hear_room(&mut self, room: Option<ClockEstimate>, waits: bool) {
+        self.room = room;
+        self.waits_for_room = waits;
     }
 
     /// The present time root's clock once it is known well enough to play by, and nothing is
     /// left in the clock of an earlier one.
     pub fn settled_clock(&self, now: LocalTime) -> Option<ClockEstimate> {
-        let estimate = self.filter.estimate().filter(|_| self.carrying.is_none())?;
+        let estimate = self.root_clock().filter(|_| self.carrying.is_none())?;
         estimate.is_fit_to_play(now).then_some(estimate)
     }
 
@@ -99,7 +118,11 @@ impl Timeline {
     ///
     /// [`SampleError`]; nothing has changed.
     pub fn measure(&mut self, sample: ClockSample) -> Result<(), SampleError> {
-        self.filter.add(sample)
+        self.filter.add(sample)?;
+        if self.filter.estimate().is_some() {
+            self.known_since.get_or_insert(sample.t3);
+        }
+        Ok(())
     }
 
     /// Plays by `schedule`, written in the present time root's clock.
@@ -125,6 +148,8 @@ impl Timeline {
     pub fn replace_root(&mut self) {
         let old = self.clock();
         self.filter = ClockFilter::new();
+        self.known_since = None;
+        self.room = None;
         let is_playing = !self.schedule.is_silent();
         self.carrying =
             old.filter(|_| is_playing).map(|old| Carrying { old, known_since: None, next: None });
@@ -137,6 +162,8 @@ impl Timeline {
     /// This device's clock jumped: nothing that was known of the swarm's clock holds.
     pub fn lose_clock(&mut self) {
         self.filter.restart();
+        self.known_since = None;
+        self.room = None;
         if let Some(carrying) = self.carrying.take() {
             self.schedule = carrying.next.unwrap_or_default();
         }
@@ -145,14 +172,14 @@ impl Timeline {
     /// Takes a plan over to the present time root's clock once that is known well enough.
     /// True if it did.
     pub fn settle(&mut self, now: LocalTime) -> bool {
-        let (Some(carrying), Some(new)) = (&mut self.carrying, self.filter.estimate()) else {
-            return false;
-        };
+        let (Some(new), is_shared) = (self.root_clock(), self.room.is_some()) else { return false };
+        let Some(carrying) = &mut self.carrying else { return false };
         let known_since = *carrying.known_since.get_or_insert(now);
         let doubt = new.uncertainty(now);
         let learnt = now - known_since;
         let is_sure = doubt <= WELL_KNOWN.max(carrying.old.uncertainty(now));
-        let is_known = (is_sure && learnt >= LEARNING) || learnt >= PATIENCE;
+        // What a room says of its relay was learnt before it was said.
+        let is_known = (is_sure && (learnt >= LEARNING || is_shared)) || learnt >= PATIENCE;
         let carried = self.schedule.carried_over(&carrying.old, &new, now);
         let schedule = match &carrying.next {
             // A new song or a new place in it: no reason to wait.

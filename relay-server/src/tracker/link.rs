@@ -7,9 +7,9 @@ use axum::extract::ws::WebSocket;
 use super::TrackerCommand;
 use super::message::Request;
 use crate::outbox::outbox;
-use crate::rate::TokenBucket;
 use crate::relay::Shared;
 use crate::socket::{self, Answer, ConnectionId, Goodbye, Incoming, SocketReader};
+use sync_core::rate::TokenBucket;
 
 /// Runs the connection from its first message to its goodbye.
 pub(crate) async fn serve(socket: WebSocket, relay: Arc<Shared>) {

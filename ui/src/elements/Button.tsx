@@ -41,10 +41,13 @@ interface IconButtonProps {
   readonly icon: IconName
   readonly label: string
   readonly disabled?: boolean
+  /** Whether it is on, for a button that switches. */
+  readonly pressed?: boolean
+  readonly describedBy?: string | undefined
   readonly onPress: () => void
 }
 
-export function IconButton({ icon, label, disabled, onPress }: IconButtonProps) {
+export function IconButton({ icon, label, disabled, pressed, describedBy, onPress }: IconButtonProps) {
   return (
     <button
       type="button"
@@ -52,6 +55,8 @@ export function IconButton({ icon, label, disabled, onPress }: IconButtonProps) 
       aria-label={label}
       title={label}
       disabled={disabled ?? false}
+      aria-pressed={pressed}
+      aria-describedby={describedBy}
       onClick={onPress}
     >
       <Icon name={icon} />

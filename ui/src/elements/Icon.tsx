@@ -8,6 +8,11 @@ const PATHS = {
   leave: 'M14 5h5v14h-5M10 8l-4 4 4 4M6 12h9',
   settings: 'M4 7h9M17 7h3M4 17h3M11 17h9M15 4.5v5M9 14.5v5',
   minus: 'M5 12h14',
+  clock: 'M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17M12 7.5V12l3 2',
+  next: 'M4 6h15M4 11.5h8M4 17h8M15.5 12v8l5.5-4z',
+  repeat: 'm16.5 3 3.5 3.5-3.5 3.5M20 6.5H8a4 4 0 0 0-4 4v.5M7.5 21 4 17.5 7.5 14M4 17.5h12a4 4 0 0 0 4-4V13',
+  save: 'M12 4v11M7.5 10.5 12 15l4.5-4.5M5 20h14',
+  stop: 'M6 6h12v12H6z',
 } as const
 
 export type IconName = keyof typeof PATHS

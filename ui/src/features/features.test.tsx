@@ -73,6 +73,11 @@ describe('the room', () => {
     show('party')
     press('Play on every device')
     expect(host.intents).toEqual([{ type: 'play', fileId: null, positionMs: 0 }])
+    press('Pause on every device')
+    expect(host.intents.at(-1)).toEqual({ type: 'pause' })
+    expect(screen.getByText(/^Paused/)).toBeTruthy()
+    press('Go on playing on every device')
+    expect(host.intents.at(-1)).toEqual({ type: 'resume' })
     press('Stop on every device')
     expect(host.intents.at(-1)).toEqual({ type: 'stop' })
     expect(screen.getByRole('button', { name: 'Play on every device' })).toBeTruthy()
@@ -88,10 +93,14 @@ describe('the room', () => {
 
   test('a guest sees who controls playback and can take control', () => {
     show('guest')
-    expect(screen.queryByRole('button', { name: /every device/ })).toBeNull()
     expect(screen.queryByRole('button', { name: /^Choose/ })).toBeNull()
     const player = within(screen.getByRole('region', { name: 'Player' }))
-    expect(player.getByText('Kitchen controls playback')).toBeTruthy()
+    const reason = player.getByText('Kitchen controls playback')
+    for (const name of ['Pause on every device', 'Repeat this song', 'Play Paper Lanterns next']) {
+      expect(button(name)).toHaveProperty('disabled', true)
+      expect(button(name).getAttribute('aria-describedby')).toBe(reason.id)
+    }
+    expect(screen.queryByRole('slider', { name: 'Position' })).toBeNull()
     fireEvent.click(player.getByRole('button', { name: 'Take control' }))
     expect(host.intents).toEqual([{ type: 'takeDirector' }])
     expect(screen.getByText('You control playback')).toBeTruthy()
@@ -109,7 +118,7 @@ describe('the room', () => {
     act(() => host.advance(1))
     const slider = screen.getByRole('slider', { name: 'Position' })
     fireEvent.change(slider, { target: { value: '60000' } })
-    expect(host.intents.at(-1)).toEqual({ type: 'play', fileId: host.view.files[0]?.fileId, positionMs: 60_000 })
+    expect(host.intents.at(-1)).toEqual({ type: 'seek', positionMs: 60_000 })
   })
 
   test('who has a song is said in words', () => {

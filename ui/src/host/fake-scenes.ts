@@ -1,11 +1,8 @@
 /** Parties as they might be, for the fake host: who is there, what is shared, how far it has come. */
-import type { FileView } from '../protocol/generated/FileView'
 import type { View } from '../protocol/generated/View'
+import { KITCHEN, ME, PHONE, device, fileId, playing, song, stopped, unsetClock } from './fake-parts'
+import { asymmetric, far, locked, paused, unsynced } from './fake-sync'
 import type { Scene } from './scene'
-
-const ME = 'a7otter'
-const KITCHEN = 'c4kitchen'
-const PHONE = 'f9leo'
 
 export function sceneView(scene: Scene): View {
   switch (scene) {
@@ -19,6 +16,16 @@ export function sceneView(scene: Scene): View {
       return asGuest(inRoom())
     case 'crowd':
       return crowd()
+    case 'locked':
+      return locked(inRoom())
+    case 'far':
+      return far(inRoom())
+    case 'unsynced':
+      return unsynced(inRoom())
+    case 'asymmetric':
+      return asymmetric(locked(inRoom()))
+    case 'paused':
+      return paused(locked(inRoom()))
     default:
       return scene satisfies never
   }
@@ -33,7 +40,7 @@ function lobby(): View {
     adding: [],
     selection: null,
     playback: stopped(),
-    clock: { synced: false, uncertaintyUs: null, roundTripUs: null, skewPpm: null },
+    clock: unsetClock(),
     output: { id: 'default', name: 'Built-in speakers', sampleRate: 48_000, channels: 2, latencyMs: 21.3, fault: null },
     outputs: [
       { id: 'default', name: 'Built-in speakers', isDefault: true },
@@ -61,9 +68,9 @@ function inRoom(): View {
       inviteUrls: ['ws://192.0.2.10:8080/ws'],
       link: 'online',
       members: [
-        { userId: ME, alias: 'Blue Otter' },
-        { userId: KITCHEN, alias: 'Kitchen' },
-        { userId: PHONE, alias: 'Leo’s phone' },
+        device(ME, 'Blue Otter', { ratePpm: 17.5 }),
+        device(KITCHEN, 'Kitchen', { state: 'locked', uncertaintyUs: 9 }),
+        device(PHONE, 'Leo’s phone', null),
       ],
       director: ME,
       isDirector: true,
@@ -75,7 +82,16 @@ function inRoom(): View {
       song('3', 'Paper Lanterns', null, 'm4a', 6_021_004, 187_900, [PHONE], [0.34, 0.08, 1]),
     ],
     selection: fileId('1'),
-    clock: { synced: true, uncertaintyUs: 84, roundTripUs: 1_900, skewPpm: -11.2 },
+    clock: {
+      synced: true,
+      state: 'good',
+      path: 'lan',
+      root: ME,
+      asymmetryUs: null,
+      uncertaintyUs: 84,
+      roundTripUs: 1_900,
+      skewPpm: -11.2,
+    },
     log: [
       { number: 1, level: 'info', notice: { code: 'connected', detail: '' } },
       { number: 2, level: 'info', notice: { code: 'you-direct', detail: '' } },
@@ -99,10 +115,23 @@ function asGuest(view: View): View {
 function crowd(): View {
   const view = inRoom()
   if (!view.swarm) return view
-  const members = Array.from({ length: 12 }, (_, index) => ({
-    userId: `m${String(index).padStart(2, '0')}`,
-    alias: index === 5 ? null : index === 7 ? 'The loudspeaker on top of the bookshelf' : `Speaker ${index + 1}`,
-  }))
+  const members = Array.from({ length: 12 }, (_, index) =>
+    device(
+      `m${String(index).padStart(2, '0')}`,
+      index === 5 ? null : index === 7 ? 'The loudspeaker on top of the bookshelf' : `Speaker ${index + 1}`,
+      index === 7
+        ? {
+            state: 'coarse',
+            errorUs: -4_812,
+            uncertaintyUs: 2_310,
+            path: 'relay',
+            root: null,
+            ratePpm: -113.4,
+            jumps: 12,
+          }
+        : null,
+    ),
+  )
   const all = [...view.swarm.members, ...members]
   return {
     ...view,
@@ -124,7 +153,7 @@ function crowd(): View {
       },
     ],
     adding: [{ name: 'Another one.flac', doneBytes: 31_000_000, size: 88_000_000 }],
-    clock: { synced: false, uncertaintyUs: null, roundTripUs: null, skewPpm: null },
+    clock: unsetClock(),
     output: {
       id: null,
       name: null,
@@ -134,62 +163,5 @@ function crowd(): View {
       fault: { code: 'output-unavailable', detail: 'no sound device' },
     },
     log: [...view.log, { number: 6, level: 'error', notice: { code: 'disk-full', detail: 'Paper Lanterns' } }],
-  }
-}
-
-export function stopped(): View['playback'] {
-  return {
-    state: 'stopped',
-    onAir: null,
-    positionMs: null,
-    durationMs: null,
-    errorUs: null,
-    trimPpm: null,
-    jumps: 0,
-    underruns: 0,
-  }
-}
-
-export function playing(file: string, positionMs: number, durationMs: number): View['playback'] {
-  return {
-    ...stopped(),
-    state: 'playing',
-    onAir: { fileId: file, globalStartTimeMs: 0, positionMs: 0 },
-    positionMs,
-    durationMs,
-    errorUs: 140,
-    trimPpm: 12.4,
-  }
-}
-
-export function fileId(digit: string): string {
-  return (Number.parseInt(digit, 16) * 0x2b1d).toString(16).padStart(8, '0').split('').toReversed().join('').repeat(8)
-}
-
-export function song(
-  digit: string,
-  title: string,
-  artist: string | null,
-  format: string,
-  size: number,
-  durationMs: number,
-  owners: string[],
-  held: readonly number[],
-): FileView {
-  return {
-    fileId: fileId(digit),
-    name: `${title.slice(0, 200)}.${format}`,
-    size,
-    infoHash: `${digit}0a1b2c3d4`.repeat(4),
-    media: { format, durationMs, title, artist, album: null },
-    owners,
-    mine: owners.includes(ME),
-    artwork: digit === '1',
-    readiness: [ME, KITCHEN, PHONE].map((userId, index) => {
-      const part = held[index] ?? 0
-      return { userId, heldBytes: Math.ceil(size * part), playable: part > 0.2 }
-    }),
-    rates: { peers: held.some((part) => part < 1) ? 2 : 0, down: 0, up: 0 },
-    fault: null,
   }
 }

@@ -11,7 +11,10 @@ import type { Intent } from '../protocol/generated/Intent'
 import type { LogLevel } from '../protocol/generated/LogLevel'
 import type { NoticeCode } from '../protocol/generated/NoticeCode'
 import type { View } from '../protocol/generated/View'
-import { playing, sceneView, song, stopped } from './fake-scenes'
+import { song, unsetClock } from './fake-parts'
+import { sceneView } from './fake-scenes'
+import { directed, playedOn } from './fake-transport'
+import type { Transport } from './fake-transport'
 import type { Host } from './host'
 import type { Scene } from './scene'
 
@@ -32,6 +35,8 @@ export interface FakeHost extends Host {
 const ARRIVAL = 900_000
 /** How long a made-up file takes to be read. (milliseconds) */
 const READING = 1_500
+/** Where a made-up trace is said to be. */
+const TRACE = '/home/otter/.local/share/synced-swarm-audio/traces/2026-11-24-20-15-03.jsonl'
 
 export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
   const listeners = new Set<(event: HostEvent) => void>()
@@ -66,24 +71,25 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
       files: [],
       selection: null,
       nearby: [],
-      clock: { synced: false, uncertaintyUs: null, roundTripUs: null, skewPpm: null },
+      clock: unsetClock(),
     })
   }
 
   function settle(): void {
-    const room = sceneView('empty').swarm
-    if (!view.swarm || !room || view.swarm.members.length >= room.members.length) return
-    const due = Math.min(room.members.length, Math.floor(sinceJoin / 800) + 1)
+    const room = sceneView('empty')
+    const everyone = room.swarm?.members ?? []
+    if (!view.swarm || view.swarm.members.length >= everyone.length) return
+    const due = Math.min(everyone.length, Math.floor(sinceJoin / 800) + 1)
     if (view.swarm.link === 'connecting' && sinceJoin >= 300) {
       change({ swarm: { ...view.swarm, link: 'online' } })
       log('info', 'connected')
     }
     if (due > view.swarm.members.length) {
-      change({ swarm: { ...view.swarm, members: room.members.slice(0, due) } })
-      log('info', 'member-joined', room.members[due - 1]?.alias ?? '')
+      change({ swarm: { ...view.swarm, members: everyone.slice(0, due) } })
+      log('info', 'member-joined', everyone[due - 1]?.alias ?? '')
     }
     if (!view.clock.synced && sinceJoin >= 1_200) {
-      change({ clock: { synced: true, uncertaintyUs: 110, roundTripUs: 2_100, skewPpm: 4.2 } })
+      change({ clock: { ...room.clock, uncertaintyUs: 110, roundTripUs: 2_100, skewPpm: 4.2 } })
     }
   }
 
@@ -94,17 +100,12 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
     log('info', isDirector ? 'you-direct' : 'director-changed')
   }
 
-  function play(id: string | null, positionMs: number): void {
-    const file = view.files.find((candidate) => candidate.fileId === (id ?? view.selection))
-    if (!file) return
-    change({
-      selection: file.fileId,
-      playback: { ...playing(file.fileId, positionMs, file.media.durationMs ?? 180_000), state: 'armed' },
-    })
+  function direct(intent: Transport): void {
+    if (view.swarm?.isDirector) change(directed(view, intent))
+    else log('warning', 'not-director')
   }
 
   function obey(intent: Intent): void {
-    const isDirector = view.swarm?.isDirector ?? false
     switch (intent.type) {
       case 'joinSwarm':
         enter(intent.key)
@@ -119,16 +120,17 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
         lead(view.swarm?.members.find((member) => member.userId !== view.me.userId)?.userId ?? null)
         return
       case 'selectFile':
-        if (isDirector) change({ selection: intent.fileId })
-        else log('warning', 'not-director')
-        return
       case 'play':
-        if (isDirector) play(intent.fileId, intent.positionMs)
-        else log('warning', 'not-director')
-        return
       case 'stop':
-        if (isDirector) change({ playback: stopped() })
-        else log('warning', 'not-director')
+      case 'pause':
+      case 'resume':
+      case 'seek':
+      case 'setRepeat':
+      case 'playNext':
+        direct(intent)
+        return
+      case 'saveTrace':
+        log('info', 'trace-saved', TRACE)
         return
       case 'removeFile':
         change({
@@ -217,18 +219,8 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
   }
 
   function goOnPlaying(ms: number): void {
-    const { state, positionMs, durationMs } = view.playback
-    if (state === 'armed') {
-      change({ playback: { ...view.playback, state: 'playing' } })
-    } else if (state === 'playing' && positionMs !== null) {
-      const next = positionMs + ms
-      const ended = durationMs !== null && next >= durationMs
-      change({
-        playback: ended
-          ? { ...view.playback, state: 'ended', positionMs: durationMs }
-          : { ...view.playback, positionMs: next },
-      })
-    }
+    const parts = playedOn(view, ms)
+    if (parts.playback) change(parts)
   }
 
   return {

@@ -1,7 +1,18 @@
 /** Where a made-up party begins. */
 export type Scene = (typeof SCENES)[number]
 
-const SCENES = ['lobby', 'party', 'guest', 'crowd', 'empty'] as const
+const SCENES = [
+  'lobby',
+  'party',
+  'guest',
+  'crowd',
+  'empty',
+  'locked',
+  'far',
+  'unsynced',
+  'asymmetric',
+  'paused',
+] as const
 
 export function isScene(text: string | null): text is Scene {
   return SCENES.some((scene) => scene === text)

@@ -9,8 +9,10 @@ import type { LogLevel } from '../protocol/generated/LogLevel'
 import type { Notice } from '../protocol/generated/Notice'
 import type { NoticeCode } from '../protocol/generated/NoticeCode'
 import type { PlaybackState } from '../protocol/generated/PlaybackState'
+import type { SyncPath } from '../protocol/generated/SyncPath'
+import type { SyncState } from '../protocol/generated/SyncState'
 import type { Share } from '../state/files'
-import { plural } from './format'
+import { plural, spokenSpan } from './format'
 
 export const notices = {
   'bad-key': 'That is not a party key. Type at least one character, at most about a thousand.',
@@ -47,6 +49,9 @@ export const notices = {
   'output-ready': 'The sound device is in use again, in time with the others.',
   underrun: 'Sound was cut for a moment because this device was busy. It is back in its place.',
   'bad-setting': 'A setting was out of range and was not changed.',
+  'trace-saved': 'A trace was saved. It holds time stamps only: no names, no keys, no music.',
+  'trace-not-saved':
+    'The trace could not be saved. Music goes on; free some space or check the app’s data folder, then try again.',
   'window-fault': 'Something went wrong in this window. Music goes on; restart the app if a song does not arrive.',
 } as const satisfies Record<NoticeCode, string>
 
@@ -73,9 +78,38 @@ export const playbackStates = {
   waiting: 'Getting ready…',
   armed: 'About to start',
   playing: 'Playing',
+  paused: 'Paused',
   ended: 'Finished',
   failed: 'Can’t play here',
 } as const satisfies Record<PlaybackState, string>
+
+export const syncStates = {
+  unsynced: 'Unsynced',
+  coarse: 'Coarse',
+  good: 'Good',
+  locked: 'Locked',
+} as const satisfies Record<SyncState, string>
+
+/** What each state means for the ear. */
+export const syncMeanings = {
+  unsynced: 'The party’s time is not known well enough to play by it yet.',
+  coarse: 'Within 5 ms: two speakers in a room still sound like one.',
+  good: 'Within 500 µs: closer than an ear can tell.',
+  locked: 'Within 100 µs: as close as it gets.',
+} as const satisfies Record<SyncState, string>
+
+export const syncPaths = {
+  lan: 'LAN',
+  relay: 'Relay',
+} as const satisfies Record<SyncPath, string>
+
+/** The same to listen to: how far off, which way, and how sure that is. */
+export function spokenError(errorUs: number | null, uncertaintyUs: number | null): string {
+  const doubt = uncertaintyUs === null ? null : `give or take ${spokenSpan(uncertaintyUs)}`
+  if (errorUs === null) return doubt ?? ''
+  const place = Math.abs(errorUs) < 0.5 ? 'on time' : `${spokenSpan(errorUs)} ${errorUs < 0 ? 'early' : 'late'}`
+  return doubt === null ? place : `${place}, ${doubt}`
+}
 
 /** What one device has of a song, in words. */
 export function shareText(share: Share, percent: number): string {
@@ -144,10 +178,37 @@ export const en = {
   },
 
   clock: {
-    synced: (spread: string) => `In time ${spread}`,
-    syncedPlain: 'In time',
+    synced: (state: string, spread: string) => `${state} ${spread}`,
     settling: 'Setting the clock…',
     label: 'Clock',
+  },
+
+  sync: {
+    title: 'Sync of this device',
+    label: 'Sync',
+    unknown: 'Not known yet',
+    measured: 'measured',
+    estimated: 'estimated',
+    explain:
+      'Measured: the sound card’s own report against the song’s place. Estimated: nothing plays there, only the clock is known. Behind ± stands one standard deviation.',
+    leads: 'Room clock',
+    rate: (ppm: string) => `sound card ${ppm}`,
+    jumps: (count: number) => plural(count, 'jump'),
+    asymmetry: (size: string) =>
+      `Two ways of learning the time disagree by ${size.replace(' ', '\u00a0')}. This device goes by the room’s own time, so it stays with the others.`,
+    plot: 'Distance from its place, last minute',
+    plotEmpty: 'The plot begins when music plays here.',
+    late: 'late',
+    early: 'early',
+    ago: '1 min ago',
+    now: 'now',
+    last: 'Last',
+    median: 'Half below',
+    p95: '95% below',
+    largest: 'Largest',
+    trace: 'Save trace',
+    traceHint:
+      'A file to send along with a report of bad sync. It holds time stamps only: no names, no keys, no music.',
   },
 
   files: {
@@ -162,8 +223,10 @@ export const en = {
     drop: 'Drop to share with everyone',
     reading: (name: string) => `Reading ${name}`,
     select: 'Choose',
-    selected: 'Up next',
+    selected: 'Chosen',
     onAir: 'On air',
+    next: 'Next',
+    playNext: (title: string) => `Play ${title} next`,
     remove: (title: string) => `Stop sharing ${title}`,
     forget: (title: string) => `Forget ${title}`,
     whoHas: (title: string) => `Who has ${title}`,
@@ -180,6 +243,11 @@ export const en = {
     nothingDirector: 'Choose a song above',
     nothingGuest: 'The director chooses the song',
     play: 'Play on every device',
+    pause: 'Pause on every device',
+    resume: 'Go on playing on every device',
+    repeat: 'Repeat this song',
+    next: (title: string, more: number) => (more > 0 ? `Next: ${title}, then ${more} more` : `Next: ${title}`),
+    of: (shown: string, all: string) => `${shown} of ${all}`,
     stop: 'Stop on every device',
     position: 'Position',
   },

@@ -49,6 +49,20 @@ export function plusMinus(us: number): string {
   return `±${shortSpan(us)}`
 }
 
+/** `+12 µs`, `−2.4 ms`, `0 µs`. */
+export function signedSpan(us: number): string {
+  const span = shortSpan(us)
+  if (Math.abs(us) < 0.5) return span
+  return `${us < 0 ? '−' : '+'}${span}`
+}
+
+/** `12 microseconds`, for those who listen to the screen. */
+export function spokenSpan(us: number): string {
+  const size = Math.abs(us)
+  if (size < 999.5) return plural(Math.round(size), 'microsecond')
+  return `${size < 9_950 ? (size / 1000).toFixed(1) : Math.round(size / 1000)} milliseconds`
+}
+
 /** `+12.4 ppm`. */
 export function partsPerMillion(ppm: number): string {
   return `${ppm < 0 ? '−' : '+'}${Math.abs(ppm).toFixed(1)} ppm`

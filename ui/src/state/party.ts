@@ -1,7 +1,7 @@
 /**
  * What the window knows: the newest view, one signal per noun, and the way to ask for things.
  *
- * Nothing is remembered beside the view. Components read nouns and send intents; they never wait
+ * Nothing is remembered beside the view but a minute of errors, for the plot. Components read nouns and send intents; they never wait
  * for an answer, for the answer is the next view. A component is drawn again only when a noun it
  * read has changed: start at `useView`.
  */
@@ -15,6 +15,8 @@ import type { HostEvent } from '../protocol/generated/HostEvent'
 import type { Intent } from '../protocol/generated/Intent'
 import type { View } from '../protocol/generated/View'
 import { keepShared } from './sharing'
+import { createTrail } from './trail'
+import type { Trail } from './trail'
 
 export interface Party {
   readonly host: Host
@@ -24,8 +26,12 @@ export interface Party {
   readonly view: View
   /** The file that plays or is about to, here or on the others. */
   readonly onAir: ReadonlySignal<FileId | null>
+  /** The file that follows it. */
+  readonly next: ReadonlySignal<FileId | null>
   /** When the newest playback state came, on the page's own clock: for drawing only. (milliseconds) */
   readonly playbackAt: ReadonlySignal<number>
+  /** How far from its place this device was heard lately. */
+  readonly trail: Trail
   /** Passes on what a person wants. A refusal appears in the log. */
   ask(intent: Intent): void
   /** Takes one event of the core. */
@@ -36,13 +42,16 @@ export interface Party {
 export function createParty(host: Host, now: () => number): Party {
   const newest = signal<View | null>(null)
   const playbackAt = signal(0)
+  const trail = createTrail(now)
   const view = partsOf(newest)
   return {
     host,
     place: computed(() => (newest.value === null ? 'nowhere' : newest.value.swarm === null ? 'lobby' : 'room')),
     view,
     onAir: computed(() => (view.playback.state === 'ended' ? null : (view.playback.onAir?.fileId ?? null))),
+    next: computed(() => view.playback.upcoming[0]?.fileId ?? null),
     playbackAt: computed(() => playbackAt.value),
+    trail,
     ask(intent) {
       host.sendIntent(intent).catch((cause: unknown) => {
         if (intent.type === 'reportFault') return
@@ -53,8 +62,11 @@ export function createParty(host: Host, now: () => number): Party {
       if (event.type !== 'view') return
       const before = newest.peek()
       const shared = before === null ? event.view : keepShared(before, event.view)
-      if (shared.playback !== before?.playback) playbackAt.value = now()
+      // The same state of playing again is no new measurement.
+      const freshPlayback = shared.playback !== before?.playback
+      if (freshPlayback) playbackAt.value = now()
       newest.value = shared
+      if (freshPlayback || shared.swarm === null) trail.note(shared)
     },
   }
 }

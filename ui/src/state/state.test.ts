@@ -1,7 +1,7 @@
 import { effect } from '@preact/signals'
 import { describe, expect, test, vi } from 'vitest'
 import { createFakeHost } from '../host/fake'
-import { stopped } from '../host/fake-scenes'
+import { stopped } from '../host/fake-parts'
 import { percentOf, sharesOf, slotsUsed, titleOf } from './files'
 import { iceServerOf, readIceServers } from './ice'
 import { inOrder, nameOf } from './members'
@@ -18,7 +18,7 @@ describe('position', () => {
   })
 
   test('stands still in every other state', () => {
-    for (const state of ['stopped', 'waiting', 'armed', 'ended', 'failed'] as const) {
+    for (const state of ['stopped', 'waiting', 'armed', 'paused', 'ended', 'failed'] as const) {
       expect(positionAt({ ...playback, state }, 500, 1_750)).toBe(10_000)
     }
   })
@@ -35,9 +35,9 @@ describe('position', () => {
 
 describe('shares', () => {
   const members = [
-    { userId: 'a', alias: null },
-    { userId: 'b', alias: null },
-    { userId: 'c', alias: null },
+    { userId: 'a', alias: null, sync: null },
+    { userId: 'b', alias: null, sync: null },
+    { userId: 'c', alias: null, sync: null },
   ]
 
   test('every member has one, in the order of the members', () => {
@@ -70,11 +70,11 @@ describe('names', () => {
   })
 
   test('a member without an alias is called by its id', () => {
-    expect(nameOf({ userId: 'b0b0b0b0', alias: null }, 'b0b0b0b0')).toBe('Device b0b0')
+    expect(nameOf({ userId: 'b0b0b0b0', alias: null, sync: null }, 'b0b0b0b0')).toBe('Device b0b0')
   })
 
   test('this device stands first, then the director, then the others by name', () => {
-    const members = ['zed', 'ada', 'mia', 'bob'].map((userId) => ({ userId, alias: userId }))
+    const members = ['zed', 'ada', 'mia', 'bob'].map((userId) => ({ userId, alias: userId, sync: null }))
     expect(inOrder(members, 'mia', 'zed').map((member) => member.userId)).toEqual(['mia', 'zed', 'ada', 'bob'])
   })
 })

@@ -40,6 +40,9 @@ test('someone joins, adds a song, plays it and leaves', async () => {
   await page.getByText('On air').waitFor()
   await page.getByRole('slider', { name: 'Position' }).waitFor()
 
+  await page.getByRole('button', { name: 'Pause on every device' }).click()
+  await page.getByText(/^Paused/).waitFor()
+  await page.getByRole('button', { name: 'Go on playing on every device' }).click()
   await page.getByRole('button', { name: 'Stop on every device' }).click()
   await page.getByRole('button', { name: 'Leave' }).click()
   await page.getByRole('button', { name: 'Start a party here' }).waitFor()
@@ -60,6 +63,42 @@ test('everything on the way in can be done by keyboard', async () => {
   await page.getByRole('dialog').waitFor({ state: 'detached' })
   const focused = await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))
   expect(focused, 'closing a sheet gives the focus back').toBe('Settings')
+})
+
+test('the director moves the song by keyboard, repeats it and says what follows', async () => {
+  await open('paused', { viewport: DESKTOP })
+  const slider = page.getByRole('slider', { name: 'Position' })
+  await slider.press('ArrowRight')
+  await slider.press('ArrowRight')
+  await expect.poll(() => slider.getAttribute('aria-valuetext')).toMatch(/^1 minute 22 seconds/)
+  await slider.press('Home')
+  await expect.poll(() => slider.inputValue()).toBe('0')
+  await slider.press('End')
+  await expect.poll(() => slider.inputValue()).toBe('222400')
+  await slider.press('PageDown')
+  await expect.poll(() => slider.inputValue()).toBe('192400')
+
+  await page.getByRole('button', { name: 'Repeat this song' }).click()
+  await page.getByRole('button', { name: 'Repeat this song', pressed: true }).waitFor()
+  const player = page.getByRole('region', { name: 'Player' })
+  await player.getByText('Next: Night Train to Brno, then 1 more').waitFor()
+  await page.getByRole('button', { name: 'Play Paper Lanterns next' }).click()
+  await player.getByText('Next: Paper Lanterns, then 2 more').waitFor()
+  expect(complaints).toEqual([])
+})
+
+test('someone sees that this device is in sync, watches the plot and saves a trace', async () => {
+  await open('locked', { viewport: PHONE })
+  const panel = page.getByRole('region', { name: 'Sync of this device' })
+  await panel.getByText('Locked', { exact: true }).waitFor()
+  const plot = panel.locator('figure path').last()
+  await expect
+    .poll(async () => (await plot.getAttribute('d'))?.split('L').length, { timeout: 5_000 })
+    .toBeGreaterThan(4)
+  expect(await panel.getByRole('cell').allInnerTexts()).toEqual(Array(4).fill(expect.stringMatching(/µs$/)))
+  await panel.getByRole('button', { name: 'Save trace' }).click()
+  await panel.getByText(/\.jsonl$/).waitFor()
+  expect(complaints).toEqual([])
 })
 
 test('the position moves while the song plays, and not with reduced motion alone', async () => {
@@ -97,12 +136,28 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (colorScheme) => {
     ['phone', PHONE],
     ['desktop', DESKTOP],
   ])('on a %s', (_name, viewport) => {
-    test.each(['lobby', 'party', 'guest', 'crowd', 'empty'])('the %s screen is open to everyone', async (scene) => {
-      await open(scene, { viewport, colorScheme, reducedMotion: 'reduce' })
-      await page.evaluate(() => document.querySelectorAll('details').forEach((details) => (details.open = true)))
+    test.each(['lobby', 'party', 'guest', 'crowd', 'empty', 'locked', 'far', 'unsynced', 'asymmetric', 'paused'])(
+      'the %s screen is open to everyone',
+      async (scene) => {
+        await open(scene, { viewport, colorScheme, reducedMotion: 'reduce' })
+        await page.evaluate(() => document.querySelectorAll('details').forEach((details) => (details.open = true)))
+        expect(await findings()).toEqual([])
+        expect(await overflow(), 'nothing sticks out at the side').toBe(0)
+        expect(await smallTargets(), 'everything to press is 44 px or more').toEqual([])
+      },
+    )
+
+    test('a plot, a saved trace and a repeated song are open to everyone', async () => {
+      await open('locked', { viewport, colorScheme, reducedMotion: 'reduce' })
+      await page.getByRole('button', { name: 'Repeat this song' }).click()
+      await page.getByRole('button', { name: 'Save trace' }).click()
+      await page
+        .getByRole('region', { name: 'Sync of this device' })
+        .getByText(/\.jsonl$/)
+        .waitFor()
       expect(await findings()).toEqual([])
-      expect(await overflow(), 'nothing sticks out at the side').toBe(0)
-      expect(await smallTargets(), 'everything to press is 44 px or more').toEqual([])
+      expect(await overflow()).toBe(0)
+      expect(await smallTargets()).toEqual([])
     })
 
     test('the settings are open to everyone', async () => {
@@ -114,9 +169,20 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (colorScheme) => {
   })
 })
 
-test('the room fits a screen of 320 px, as at 400 percent zoom', async () => {
-  await open('crowd', { viewport: { width: 320, height: 640 } })
+test.each(['crowd', 'paused', 'guest'])('the %s screen fits 320 px, as at 400 percent zoom', async (scene) => {
+  await open(scene, { viewport: { width: 320, height: 640 } })
   expect(await overflow()).toBe(0)
+})
+
+test('with colours of the person’s own choice the plot and the marks are still seen', async () => {
+  await open('locked', { viewport: DESKTOP, forcedColors: 'active', reducedMotion: 'reduce' })
+  expect(await findings()).toEqual([])
+  const panel = page.getByRole('region', { name: 'Sync of this device' })
+  const [line, surface] = await panel
+    .locator('figure path')
+    .last()
+    .evaluate((path) => [getComputedStyle(path).stroke, getComputedStyle(document.body).backgroundColor])
+  expect(line).not.toBe(surface)
 })
 
 async function open(scene: string | null, options: BrowserContextOptions): Promise<void> {

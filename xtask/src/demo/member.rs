@@ -1,6 +1,7 @@
 //! One member of the swarm: a real app process, driven by intents on its standard input and
 //! watched by the views on its standard output.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Stdio};
@@ -10,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use protocol::host::{Intent, MeetingPoint, View};
 use protocol::time::{Millis, Span};
-use protocol::{FileId, LocalTime};
+use protocol::{FileId, LocalTime, MediaTime};
 
 use super::display::Display;
 use super::process::Process;
@@ -25,11 +26,13 @@ pub struct Launch<'a> {
     /// Where its data folder and its log go.
     pub dir: &'a Path,
     /// More words on its command line.
-    pub arguments: &'a [String],
+    pub arguments: &'a [&'a str],
     /// Variables it is given.
-    pub environment: &'a [(&'a str, &'a Path)],
+    pub environment: &'a [(&'a str, &'a OsStr)],
     /// Its own display; the person's own if absent.
     pub display: Option<Display>,
+    /// Where it is written down what the app believed of its own timing; nowhere if absent.
+    pub beliefs: Option<&'a Path>,
 }
 
 /// A running app.
@@ -50,6 +53,8 @@ struct Watch {
 #[derive(Default)]
 struct Seen {
     view: Option<View>,
+    /// The view as it was written, for what this program does not know yet.
+    text: String,
     at: Option<LocalTime>,
     fault: Option<String>,
     ended: bool,
@@ -62,7 +67,8 @@ impl Member {
     ///
     /// When it cannot be started or says nothing for 30 seconds.
     pub fn launch(launch: Launch<'_>) -> Result<Self> {
-        let Launch { program, name, dir, arguments, environment, display } = launch;
+        let Launch { program, name, dir, arguments, environment, display, beliefs } = launch;
+        let beliefs = beliefs.map(Beliefs::create).transpose()?;
         let data_dir = dir.join(format!("data-{name}"));
         let mut command = Process::command(program);
         command
@@ -82,7 +88,7 @@ impl Member {
         let views = process.child().stdout.take().context("standard output is a pipe")?;
         let watch = Arc::new(Watch::default());
         let reader = Arc::clone(&watch);
-        std::thread::spawn(move || reader.read(views));
+        std::thread::spawn(move || reader.read(views, beliefs));
         let mut member = Self { name: name.to_owned(), process, intents, watch, display };
         member.sees("its own first view", Span::from_secs(30), |_| true)?;
         Ok(member)
@@ -145,14 +151,29 @@ impl Member {
         seen.view.clone().with_context(|| format!("{} has shown nothing", self.name))
     }
 
+    /// A value of the view by its path, `clock/root` for instance; none if it is not there.
+    pub fn shows(&self, path: &str) -> Option<serde_json::Value> {
+        let seen = self.watch.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let view: serde_json::Value = serde_json::from_str(&seen.text).ok()?;
+        view.pointer(&format!("/{path}")).filter(|value| !value.is_null()).cloned()
+    }
+
     /// Says what a person wants; returns the moment just before it was written.
     ///
     /// # Errors
     ///
     /// When the app no longer reads.
     pub fn wants(&mut self, intent: &Intent) -> Result<LocalTime> {
-        let mut line = serde_json::to_string(intent)?;
-        line.push('\n');
+        self.is_told(&serde_json::to_string(intent)?)
+    }
+
+    /// Says one line of JSON; returns the moment just before it was written.
+    ///
+    /// # Errors
+    ///
+    /// When the app no longer reads.
+    pub fn is_told(&mut self, intent: &str) -> Result<LocalTime> {
+        let line = format!("{intent}\n");
         let pressed = clock::now();
         let written = self.intents.write_all(line.as_bytes()).and_then(|()| self.intents.flush());
         written.with_context(|| format!("{} no longer listens", self.name))?;
@@ -184,7 +205,17 @@ impl Member {
     ///
     /// As [`Self::wants`].
     pub fn plays(&mut self, file: &FileId) -> Result<LocalTime> {
-        self.wants(&Intent::Play { file_id: Some(file.clone()), position_ms: Millis::default() })
+        self.plays_from(file, MediaTime::default())
+    }
+
+    /// Presses play in the middle of the song.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::wants`].
+    pub fn plays_from(&mut self, file: &FileId, position: MediaTime) -> Result<LocalTime> {
+        let position_ms = Millis::from(position);
+        self.wants(&Intent::Play { file_id: Some(file.clone()), position_ms })
     }
 
     /// Presses stop.
@@ -232,6 +263,25 @@ impl Member {
         self.process.group_memory()
     }
 
+    /// Processor time that the app's own process has used so far, without the web view's.
+    ///
+    /// # Errors
+    ///
+    /// When the process has ended.
+    pub fn processor_time(&self) -> Result<Span> {
+        self.process.processor_time()
+    }
+
+    /// Stops it where it is, as a closed lid would.
+    pub fn freezes(&mut self) {
+        self.process.freeze();
+    }
+
+    /// Lets it go on.
+    pub fn thaws(&mut self) {
+        self.process.thaw();
+    }
+
     /// Ends it at once, as a crash would.
     pub fn crashes(&mut self) {
         self.process.kill();
@@ -251,7 +301,7 @@ impl Member {
 }
 
 impl Watch {
-    fn read(&self, views: ChildStdout) {
+    fn read(&self, views: ChildStdout, mut beliefs: Option<Beliefs>) {
         for line in BufReader::new(views).lines() {
             let Ok(line) = line else { break };
             let at = clock::now();
@@ -259,7 +309,11 @@ impl Watch {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             match view {
                 Ok(view) => {
+                    if let Some(beliefs) = &mut beliefs {
+                        beliefs.write(at, &view);
+                    }
                     seen.view = Some(view);
+                    seen.text = line;
                     seen.at = Some(at);
                 }
                 Err(error) => seen.fault = Some(format!("no view: {error}: {line}")),
@@ -268,6 +322,35 @@ impl Watch {
         }
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
         self.changed.notify_all();
+    }
+}
+
+/// A file of what the app believed of its own timing, view by view.
+struct Beliefs(std::io::BufWriter<std::fs::File>);
+
+impl Beliefs {
+    fn create(path: &Path) -> Result<Self> {
+        let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+        writeln!(file, "at_s,error_us,trim_ppm,jumps,uncertainty_us,round_trip_us,skew_ppm")?;
+        Ok(Self(file))
+    }
+
+    fn write(&mut self, at: LocalTime, view: &View) {
+        let number =
+            |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.3}"));
+        let (playback, clock) = (&view.playback, &view.clock);
+        // A full disk spoils the account, not the measurement.
+        let _ = writeln!(
+            self.0,
+            "{:.6},{},{},{},{},{},{}",
+            at.as_nanos() as f64 * 1e-9,
+            number(playback.error_us),
+            number(playback.trim_ppm),
+            playback.jumps,
+            number(clock.uncertainty_us),
+            number(clock.round_trip_us),
+            number(clock.skew_ppm),
+        );
     }
 }
 

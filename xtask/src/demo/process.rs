@@ -13,6 +13,9 @@ use crate::clock;
 /// How long a process may take to end when asked politely.
 const GRACE: Span = Span::from_secs(5);
 
+/// In which Linux counts a process's time, on every machine. (1/s)
+const TICKS: i64 = 100;
+
 /// A running child, in a process group of its own so that its own children end with it.
 pub struct Process {
     child: Child,
@@ -81,6 +84,30 @@ impl Process {
         Ok(kib * 1024)
     }
 
+    /// Processor time that its own process has used so far, its children's left out.
+    ///
+    /// # Errors
+    ///
+    /// When it has ended.
+    pub fn processor_time(&self) -> Result<Span> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name in brackets may hold spaces; user and system time are fields 14 and 15.
+        let fields = stat.rsplit_once(')').context("no name in brackets")?.1;
+        let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<i64>);
+        let (user, system) = (ticks.next().context("no time")??, ticks.next().context("no time")??);
+        Ok(Span::from_nanos((user + system) * (1_000_000_000 / TICKS)))
+    }
+
+    /// Stops it where it is, as a closed lid would, its children too.
+    pub fn freeze(&mut self) {
+        self.signal(Signal::Stop);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&mut self) {
+        self.signal(Signal::Continue);
+    }
+
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
@@ -119,6 +146,8 @@ impl Process {
         let signal = match signal {
             Signal::Terminate => rustix::process::Signal::TERM,
             Signal::Kill => rustix::process::Signal::KILL,
+            Signal::Stop => rustix::process::Signal::STOP,
+            Signal::Continue => rustix::process::Signal::CONT,
         };
         let id = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
         if let Some(group) = id {
@@ -129,8 +158,10 @@ impl Process {
 
     /// Without signals there is only one way to end.
     #[cfg(not(unix))]
-    fn signal(&mut self, _: Signal) {
-        let _ = self.child.kill();
+    fn signal(&mut self, signal: Signal) {
+        if matches!(signal, Signal::Terminate | Signal::Kill) {
+            let _ = self.child.kill();
+        }
     }
 }
 
@@ -138,6 +169,8 @@ impl Process {
 enum Signal {
     Terminate,
     Kill,
+    Stop,
+    Continue,
 }
 
 impl Drop for Process {

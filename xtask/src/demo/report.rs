@@ -61,6 +61,26 @@ impl Report {
         self.rows.push(Row { label: label.to_owned(), value, bound, holds });
     }
 
+    /// What it is about.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The labels of the rows whose bound does not hold.
+    pub fn missed(&self) -> Vec<&str> {
+        self.rows.iter().filter(|row| !row.holds).map(|row| row.label.as_str()).collect()
+    }
+
+    /// The table for a Markdown file.
+    pub fn markdown(&self) -> String {
+        let mut text = format!("## {}\n\n| | found | bound | |\n|---|--:|--:|---|\n", self.title);
+        for row in &self.rows {
+            let mark = if row.holds { "" } else { "**missed**" };
+            text.push_str(&format!("| {} | {} | {} | {mark} |\n", row.label, row.value, row.bound));
+        }
+        text
+    }
+
     /// Prints the table and fails if a bound does not hold.
     ///
     /// # Errors
@@ -68,12 +88,11 @@ impl Report {
     /// Names every row whose bound does not hold.
     pub fn conclude(self) -> Result<()> {
         println!("\n{self}");
-        let broken: Vec<&str> =
-            self.rows.iter().filter(|row| !row.holds).map(|row| row.label.as_str()).collect();
-        if broken.is_empty() {
+        let missed = self.missed();
+        if missed.is_empty() {
             return Ok(());
         }
-        bail!("{}: out of bounds: {}", self.title, broken.join(", "))
+        bail!("{}: out of bounds: {}", self.title, missed.join(", "))
     }
 }
 
@@ -85,7 +104,7 @@ impl fmt::Display for Report {
         let (label, value) = (widest(|row| &row.label), widest(|row| &row.value));
         writeln!(f, "{}", self.title)?;
         for row in &self.rows {
-            let mark = if row.holds { "" } else { "  <-- out of bounds" };
+            let mark = if row.holds { "" } else { "  <-- missed" };
             let line =
                 format!("  {:<label$}  {:>value$}  {:<22}{mark}", row.label, row.value, row.bound);
             writeln!(f, "{}", line.trim_end())?;

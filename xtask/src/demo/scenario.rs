@@ -34,7 +34,7 @@ const PRESS_TO_SILENCE: f64 = 700.0;
 const TRANSFER: Span = Span::from_secs(120);
 
 /// The file of this id in a view.
-fn file<'a>(view: &'a View, id: &FileId) -> Option<&'a FileView> {
+pub fn file<'a>(view: &'a View, id: &FileId) -> Option<&'a FileView> {
     view.files.iter().find(|file| file.file_id == *id)
 }
 
@@ -46,31 +46,31 @@ fn held(view: &View, id: &FileId, member: &str) -> u64 {
 }
 
 /// Whether this device holds all of the file.
-fn holds_all(view: &View, id: &FileId) -> bool {
+pub fn holds_all(view: &View, id: &FileId) -> bool {
     file(view, id).is_some_and(|file| held(view, id, view.me.user_id.as_str()) >= file.size)
 }
 
 /// Whether a member could start the file at once, as this view knows.
-fn could_play(view: &View, id: &FileId, member: &str) -> bool {
+pub fn could_play(view: &View, id: &FileId, member: &str) -> bool {
     file(view, id).is_some_and(|file| {
         file.readiness.iter().any(|ready| ready.user_id.as_str() == member && ready.playable)
     })
 }
 
-fn is_online(view: &View) -> bool {
+pub fn is_online(view: &View) -> bool {
     view.swarm.as_ref().is_some_and(|swarm| swarm.link == LinkState::Online)
 }
 
-fn members(view: &View) -> usize {
+pub fn members(view: &View) -> usize {
     view.swarm.as_ref().map_or(0, |swarm| swarm.members.len())
 }
 
-fn directs(view: &View) -> bool {
+pub fn directs(view: &View) -> bool {
     view.swarm.as_ref().is_some_and(|swarm| swarm.is_director)
 }
 
 /// Lets `owner` share a song, and waits until it is announced.
-fn share(owner: &mut Member, song: &Path) -> Result<FileId> {
+pub fn share(owner: &mut Member, song: &Path) -> Result<FileId> {
     owner.shares(song)?;
     owner.sees("its song announced", Span::from_secs(60), |view| {
         view.adding.is_empty() && view.files.iter().any(|file| file.mine)
@@ -81,12 +81,12 @@ fn share(owner: &mut Member, song: &Path) -> Result<FileId> {
 }
 
 /// Waits until a member holds all of a file.
-fn fetch(member: &mut Member, id: &FileId) -> Result<LocalTime> {
+pub fn fetch(member: &mut Member, id: &FileId) -> Result<LocalTime> {
     member.sees("the whole song on its disk", TRANSFER, |view| holds_all(view, id))
 }
 
 /// Waits until `director` knows that everyone could play, and everyone knows the time.
-fn ready(director: &mut Member, others: &mut [&mut Member], id: &FileId) -> Result<()> {
+pub fn ready(director: &mut Member, others: &mut [&mut Member], id: &FileId) -> Result<()> {
     let names: Vec<String> = others.iter().map(|other| other.name().to_owned()).collect();
     director.sees("everyone ready", TRANSFER, |view| {
         view.clock.synced && names.iter().all(|name| could_play(view, id, name))

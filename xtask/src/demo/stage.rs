@@ -1,5 +1,6 @@
 //! Where a demonstration takes place: a folder, virtual cards, displays, and one real relay.
 
+use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -19,6 +20,15 @@ use crate::{clock, repo, shell};
 /// The swarm key of every demonstration.
 pub const KEY: &str = "the demonstration's swarm";
 
+/// How a member differs from a plain one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras<'a> {
+    /// More words on its command line.
+    pub arguments: &'a [&'a str],
+    /// More variables.
+    pub environment: &'a [(&'a str, &'a OsStr)],
+}
+
 /// Everything the members of one demonstration share.
 pub struct Stage {
     dir: PathBuf,
@@ -28,6 +38,7 @@ pub struct Stage {
     port: u16,
     profile: Profile,
     shown: bool,
+    keeps: bool,
 }
 
 impl Stage {
@@ -38,27 +49,42 @@ impl Stage {
     ///
     /// When the folder cannot be made or the cards cannot be built.
     pub fn set(name: &str, cards: &[(&str, f64)], profile: Profile, shown: bool) -> Result<Self> {
+        let cards: Vec<Card> =
+            cards.iter().map(|(name, ppm)| Card::new(&format!("dac_{name}"), *ppm)).collect();
+        Self::set_in(&repo::root().join("demo-output").join(name), &cards, profile, shown)
+    }
+
+    /// Sets up in a folder, emptied first, with these cards.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::set`].
+    pub fn set_in(dir: &Path, cards: &[Card], profile: Profile, shown: bool) -> Result<Self> {
         ensure!(
             cfg!(target_os = "linux"),
             "the demonstration plays on virtual sound cards, which only Linux has"
         );
-        let dir = repo::root().join("demo-output").join(name);
+        let dir = dir.to_path_buf();
         if dir.exists() {
             std::fs::remove_dir_all(&dir)?;
         }
         std::fs::create_dir_all(&dir)?;
-        let cards: Vec<Card> =
-            cards.iter().map(|(name, ppm)| Card::new(&format!("dac_{name}"), *ppm)).collect();
-        let recordings = recordings_folder(name).unwrap_or_else(|| dir.clone());
-        let rack = Rack::build(&dir, &recordings, &cards)?;
+        let name = dir.file_name().unwrap_or_default().to_string_lossy();
+        let recordings = recordings_folder(&name).unwrap_or_else(|| dir.clone());
+        let rack = Rack::build(&dir, &recordings, cards)?;
         // Asked for and given back: nobody else on this machine is handed it again so soon.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        Ok(Self { dir, recordings, rack, relay: None, port, profile, shown })
+        Ok(Self { dir, recordings, rack, relay: None, port, profile, shown, keeps: true })
     }
 
     /// Where the pictures and recordings of this demonstration are.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Throws away what the cards capture once it has been looked at.
+    pub fn forgets_recordings(&mut self) {
+        self.keeps = false;
     }
 
     /// Starts the relay, or starts it again on the same port.
@@ -89,6 +115,11 @@ impl Stage {
         format!("ws://127.0.0.1:{}/ws", self.port)
     }
 
+    /// The port of the relay.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where plain WebTorrent clients meet.
     pub fn tracker_url(&self) -> String {
         format!("ws://127.0.0.1:{}/announce", self.port)
@@ -101,14 +132,46 @@ impl Stage {
     /// When the app does not come up.
     pub fn member(&self, name: &str, arguments: &[&str]) -> Result<Member> {
         let display = if self.shown { None } else { Some(Display::start(&self.dir)?) };
-        let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
+        self.launch(name, Extras { arguments, environment: &[] }, display, None)
+    }
+
+    /// Starts a member without a window of its own, on a display that several share; what it
+    /// believes of its own timing goes to `NAME.csv`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::member`].
+    pub fn hidden_member(
+        &self,
+        name: &str,
+        screen: &Display,
+        extras: Extras<'_>,
+    ) -> Result<Member> {
+        let arguments = [extras.arguments, &["--hidden"]].concat();
+        let own = [("DISPLAY", OsStr::new(screen.name())), ("GDK_BACKEND", OsStr::new("x11"))];
+        let environment = [extras.environment, &own].concat();
+        let beliefs = self.dir.join(format!("{name}.csv"));
+        let extras = Extras { arguments: &arguments, environment: &environment };
+        self.launch(name, extras, None, Some(&beliefs))
+    }
+
+    fn launch(
+        &self,
+        name: &str,
+        extras: Extras<'_>,
+        display: Option<Display>,
+        beliefs: Option<&Path>,
+    ) -> Result<Member> {
+        let cards = self.rack.environment();
+        let environment = [extras.environment, &[(cards.0, cards.1.as_os_str())]].concat();
         Member::launch(Launch {
             program: &self.profile.program("synced-swarm-audio"),
             name,
             dir: &self.dir,
-            arguments: &arguments,
-            environment: &[self.rack.environment()],
+            arguments: extras.arguments,
+            environment: &environment,
             display,
+            beliefs,
         })
     }
 
@@ -178,6 +241,10 @@ impl Drop for Stage {
     /// Brings the recordings to the other files, whatever the outcome.
     fn drop(&mut self) {
         if self.recordings == self.dir {
+            return;
+        }
+        if !self.keeps {
+            let _ = std::fs::remove_dir_all(&self.recordings);
             return;
         }
         let moved = std::fs::read_dir(&self.recordings).and_then(|mut entries| {

@@ -1,6 +1,7 @@
 //! What a virtual card heard: its samples, and when each of them sounded.
 
 use std::fs;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -106,45 +107,41 @@ impl Capture {
         Self::parse(&text, &bytes).with_context(|| format!("in {}", index.display()))
     }
 
-    fn parse(index: &str, bytes: &[u8]) -> Result<Self> {
-        let mut runs: Vec<Run> = Vec::new();
-        let mut width = None;
-        // A line without its end is still being written.
-        for text in index.split_inclusive('\n').filter(|text| text.ends_with('\n')) {
-            match serde_json::from_str(text).with_context(|| text.to_owned())? {
-                Line::Run {
-                    start_frame,
-                    clock_t0_ns,
-                    rate,
-                    channels,
-                    ppb,
-                    wobble_ppb,
-                    wobble_ms,
-                    latency_frames,
-                } => {
-                    ensure!(*width.get_or_insert(channels) == channels, "channels changed");
-                    runs.push(Run {
-                        start: start_frame,
-                        frames: usize::MAX,
-                        clock: CardClock {
-                            started: LocalTime::from_nanos(clock_t0_ns),
-                            rate: f64::from(rate),
-                            ppm: ppb as f64 * 1e-3,
-                            wobble: wobble_ppb as f64 * 1e-3,
-                            wobble_s: wobble_ms as f64 * 1e-3,
-                            latency_frames: f64::from(latency_frames),
-                        },
-                        dry: false,
-                    });
-                }
-                Line::End { frames, dry } => {
-                    let run = runs.last_mut().context("an end without a run")?;
-                    run.frames = frames;
-                    run.dry = dry;
-                }
-            }
+    /// Reads what sounded between two instants, of a capture that is too long to be held
+    /// whole.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn read_part(path: &Path, from: LocalTime, to: LocalTime) -> Result<Self> {
+        let index = path.with_extension("cap.idx");
+        let text = fs::read_to_string(&index)
+            .with_context(|| format!("nothing was played on this card: {}", index.display()))?;
+        let (mut runs, width) = read_index(&text)?;
+        let mut file =
+            fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let frame = (width.max(1) * size_of::<f32>()) as u64;
+        let held = (file.metadata()?.len() / frame) as usize;
+        let mut samples = Vec::new();
+        for run in &mut runs {
+            let start = run.start.min(held);
+            let frames = run.frames.min(held - start);
+            let frame_at = |time| (run.clock.frame_at(time).max(0.0) as usize).min(frames);
+            let (first, end) = (frame_at(from), frame_at(to));
+            let mut bytes = vec![0; (end - first) * frame as usize];
+            file.seek(SeekFrom::Start((start + first) as u64 * frame))?;
+            file.read_exact(&mut bytes)?;
+            // What was cut off in front is as if it had been latency.
+            run.clock.latency_frames += first as f64;
+            run.dry &= end == frames;
+            (run.start, run.frames) = (samples.len(), end - first);
+            samples.extend(mix(&bytes, width));
         }
-        let width = width.context("the card's clock never started")?;
+        Ok(Self { samples, runs })
+    }
+
+    fn parse(index: &str, bytes: &[u8]) -> Result<Self> {
+        let (mut runs, width) = read_index(index)?;
         let samples = mix(bytes, width);
         // A run without an end: its player was killed, or still plays.
         for run in &mut runs {
@@ -220,6 +217,48 @@ impl Capture {
     }
 }
 
+/// The runs that an index tells of, and how many channels the samples have.
+fn read_index(index: &str) -> Result<(Vec<Run>, usize)> {
+    let mut runs: Vec<Run> = Vec::new();
+    let mut width = None;
+    // A line without its end is still being written.
+    for text in index.split_inclusive('\n').filter(|text| text.ends_with('\n')) {
+        match serde_json::from_str(text).with_context(|| text.to_owned())? {
+            Line::Run {
+                start_frame,
+                clock_t0_ns,
+                rate,
+                channels,
+                ppb,
+                wobble_ppb,
+                wobble_ms,
+                latency_frames,
+            } => {
+                ensure!(*width.get_or_insert(channels) == channels, "channels changed");
+                runs.push(Run {
+                    start: start_frame,
+                    frames: usize::MAX,
+                    clock: CardClock {
+                        started: LocalTime::from_nanos(clock_t0_ns),
+                        rate: f64::from(rate),
+                        ppm: ppb as f64 * 1e-3,
+                        wobble: wobble_ppb as f64 * 1e-3,
+                        wobble_s: wobble_ms as f64 * 1e-3,
+                        latency_frames: f64::from(latency_frames),
+                    },
+                    dry: false,
+                });
+            }
+            Line::End { frames, dry } => {
+                let run = runs.last_mut().context("an end without a run")?;
+                run.frames = frames;
+                run.dry = dry;
+            }
+        }
+    }
+    Ok((runs, width.context("the card's clock never started")?))
+}
+
 fn mix(bytes: &[u8], channels: usize) -> Vec<f32> {
     let frame = channels.max(1) * size_of::<f32>();
     let share = 1.0 / channels.max(1) as f32;
@@ -275,5 +314,31 @@ mod tests {
         assert_eq!(capture.runs().map(|(samples, _)| samples.len()).collect::<Vec<_>>(), [4, 2]);
         assert_eq!(capture.onset(start), Some(LocalTime::from_nanos(2_000_000)));
         assert_eq!(capture.last_sound(), Some(LocalTime::from_nanos(1_001_000_000)));
+    }
+
+    #[test]
+    fn a_part_of_a_capture_sounds_when_the_whole_did() {
+        let dir = std::env::temp_dir().join(format!("capture-part-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let path = dir.join("card.cap");
+        let index = "{\"event\":\"run\",\"startFrame\":0,\"t0Ns\":0,\"clockT0Ns\":0,\
+                     \"rate\":1000,\"channels\":2,\"ppb\":100000,\"wobblePpb\":0,\
+                     \"wobbleMs\":1000,\"latencyFrames\":7}\n";
+        fs::write(path.with_extension("cap.idx"), index).unwrap();
+        let bytes: Vec<u8> = (0..4_000u16)
+            .flat_map(|frame| [f32::from(frame); 2])
+            .flat_map(f32::to_le_bytes)
+            .collect();
+        fs::write(&path, bytes).unwrap();
+        let at = |millis| LocalTime::default() + Span::from_millis(millis);
+        let whole = Capture::read(&path).unwrap();
+        let part = Capture::read_part(&path, at(1_000), at(2_000)).unwrap();
+        let ((whole, clock), (samples, part)) =
+            (whole.runs().next().unwrap(), part.runs().next().unwrap());
+        assert!((999..=1_001).contains(&samples.len()), "{} frames", samples.len());
+        let first = samples[0] as usize;
+        assert_eq!(whole[first], samples[0]);
+        assert_eq!(clock.time_of(first as f64), part.time_of(0.0));
+        fs::remove_dir_all(&dir).unwrap();
     }
 }

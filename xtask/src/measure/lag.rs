@@ -18,12 +18,17 @@ use super::timeline::RATE;
 const WINDOW: usize = 24_000;
 /// From one window to the next. (samples: 0.25 s)
 const HOP: usize = 12_000;
+/// Length of the window that judges a start: what comes later may have been corrected.
+/// (samples: 0.25 s)
+pub const START: usize = 12_000;
 /// Largest lag that is looked for, either way. (samples: 1 s)
 pub const REACH: usize = 48_000;
 /// Transform for the coarse search: holds a window and its reach on both sides.
 const COARSE: usize = 131_072;
-/// Transform for the fine search.
+/// Transform for the fine search in a window.
 const FINE: usize = 32_768;
+/// Transform for the fine search in a part of one.
+const SHORT_FINE: usize = 4_096;
 /// Two copies of one song correlate above 0.99; two songs stay below 0.5.
 const LIKENESS: f64 = 0.8;
 /// Peaks of this share of the highest are looked at closely: half a sample between two
@@ -70,10 +75,20 @@ pub struct Window {
     pub verdict: Verdict,
 }
 
+impl Window {
+    /// Its middle and its lag, if it shows one.
+    pub fn point(&self) -> Option<(f64, f64)> {
+        match self.verdict {
+            Verdict::Lag(lag) => Some((self.at, lag)),
+            Verdict::Refused | Verdict::Silent => None,
+        }
+    }
+}
+
 /// Compares two sounds with the same origin. The first and last [`REACH`] samples are not
 /// judged themselves: what fits the outermost windows may lie there.
 pub fn track(first: &[f32], second: &[f32]) -> Vec<Window> {
-    let tracker = Tracker::new();
+    let tracker = Tracker::new(WINDOW);
     let (first, second) = (emphasise(first), emphasise(second));
     let end = first.len().min(second.len()).saturating_sub(REACH);
     let starts: Vec<usize> = (0..)
@@ -107,6 +122,51 @@ pub fn track(first: &[f32], second: &[f32]) -> Vec<Window> {
         .collect()
 }
 
+/// How far the second lies behind in the [`START`] samples after the first [`REACH`].
+/// (seconds)
+pub fn at_start(first: &[f32], second: &[f32]) -> Option<f64> {
+    let (first, second) = (emphasise(first), emphasise(second));
+    if first.len().min(second.len()) < REACH + START {
+        return None;
+    }
+    match Tracker::new(START).judge(&first, &second, REACH) {
+        Verdict::Lag(lag) => Some(lag),
+        Verdict::Refused | Verdict::Silent => None,
+    }
+}
+
+/// The same stretch as [`track`] judges, in parts of [`SHORT`] samples, each looked for close
+/// to the lag of the window nearest to it. Parts tell when something changed; windows tell
+/// more exactly how far apart two sounds are.
+pub fn parts(first: &[f32], second: &[f32], windows: &[Window]) -> Vec<Window> {
+    let tracker = Tracker::new(WINDOW);
+    let (first, second) = (emphasise(first), emphasise(second));
+    let end = first.len().min(second.len()).saturating_sub(REACH);
+    let known: Vec<(f64, f64)> = windows.iter().filter_map(Window::point).collect();
+    let nearest = |at: f64| {
+        let after = known.partition_point(|(of, _)| *of < at);
+        let around = &known[after.saturating_sub(1)..(after + 1).min(known.len())];
+        let distance = |point: &&(f64, f64)| (point.0 - at).abs();
+        around.iter().min_by(|l, r| distance(l).total_cmp(&distance(r))).map(|(_, lag)| *lag)
+    };
+    (0..)
+        .map(|number| REACH + number * SHORT)
+        .take_while(|start| start + SHORT <= end)
+        .map(|start| {
+            let at = (start - REACH + SHORT / 2) as f64 / RATE;
+            let is_silent = |sound: &[f32]| rms(&sound[start..start + SHORT]) < SILENT;
+            let verdict = if is_silent(&first) && is_silent(&second) {
+                Verdict::Silent
+            } else {
+                nearest(at)
+                    .and_then(|near| tracker.follow_part(&first, &second, start, near))
+                    .map_or(Verdict::Refused, Verdict::Lag)
+            };
+            Window { at, verdict }
+        })
+        .collect()
+}
+
 /// Flattens the spectrum of music somewhat: high notes tell time better than basses.
 fn emphasise(sound: &[f32]) -> Vec<f32> {
     let mut before = 0.0;
@@ -121,45 +181,42 @@ fn emphasise(sound: &[f32]) -> Vec<f32> {
 struct Tracker {
     coarse: Arc<dyn RealToComplex<f32>>,
     coarse_back: Arc<dyn ComplexToReal<f32>>,
-    fine: Arc<dyn RealToComplex<f32>>,
-    taper: Vec<f32>,
-    short_taper: Vec<f32>,
+    /// (samples)
+    window: usize,
+    whole: Fine,
+    part: Fine,
 }
 
 impl Tracker {
-    fn new() -> Self {
+    /// For windows of so many samples, at most [`WINDOW`].
+    fn new(window: usize) -> Self {
         let mut planner = RealFftPlanner::new();
-        let hann = |length: usize| -> Vec<f32> {
-            let step = 2.0 * std::f64::consts::PI / length as f64;
-            let value = |index| 0.5 - 0.5 * (step * (f64::from(index) + 0.5)).cos();
-            (0..length as u32).map(|index| value(index) as f32).collect()
-        };
         Self {
             coarse: planner.plan_fft_forward(COARSE),
             coarse_back: planner.plan_fft_inverse(COARSE),
-            fine: planner.plan_fft_forward(FINE),
-            taper: hann(WINDOW),
-            short_taper: hann(SHORT),
+            window,
+            whole: Fine::new(&mut planner, window, FINE),
+            part: Fine::new(&mut planner, SHORT, SHORT_FINE),
         }
     }
 
     /// What a window shows by itself.
     fn judge(&self, first: &[f32], second: &[f32], start: usize) -> Verdict {
-        let window = &first[start..start + WINDOW];
-        let here = &second[start..start + WINDOW];
+        let window = &first[start..start + self.window];
+        let here = &second[start..start + self.window];
         match (rms(window) < SILENT, rms(here) < SILENT) {
             (true, true) => return Verdict::Silent,
             (true, false) | (false, true) => return Verdict::Refused,
             (false, false) => {}
         }
         let from = start.saturating_sub(REACH);
-        let to = (start + WINDOW + REACH).min(second.len());
+        let to = (start + self.window + REACH).min(second.len());
         let mut fits: Vec<Fit> = self
             .places(window, &second[from..to])
             .into_iter()
             .map(|offset| {
                 let found = from + offset;
-                let fit = self.refine(window, &second[found..found + WINDOW], &self.taper);
+                let fit = self.whole.fit(window, &second[found..found + self.window]);
                 Fit { lag: found as f64 - start as f64 + fit.lag, likeness: fit.likeness }
             })
             .collect();
@@ -179,10 +236,10 @@ impl Tracker {
     /// How far the second lies behind in the middle of a window, if every part of the window
     /// that sounds fits close to `near`. (seconds)
     fn follow(&self, first: &[f32], second: &[f32], start: usize, near: f64) -> Option<f64> {
-        let parts = (start..start + WINDOW).step_by(SHORT);
+        let parts = (start..start + self.window).step_by(SHORT);
         let lags: Option<Vec<f64>> =
             parts.map(|part| self.follow_part(first, second, part, near)).collect();
-        lags?.get(WINDOW / SHORT / 2).copied()
+        lags?.get(self.window / SHORT / 2).copied()
     }
 
     fn follow_part(&self, first: &[f32], second: &[f32], start: usize, near: f64) -> Option<f64> {
@@ -203,7 +260,7 @@ impl Tracker {
         if rms(sought) < SILENT && rms(there) < SILENT {
             return Some(near);
         }
-        let fit = self.refine(sought, there, &self.short_taper);
+        let fit = self.part.fit(sought, there);
         let is_inside = found.abs_diff(around) < NEAR_BY;
         (is_inside && fit.likeness >= LIKENESS)
             .then(|| (found as f64 - start as f64 + fit.lag) / RATE)
@@ -219,9 +276,9 @@ impl Tracker {
         }
         let mut correlation = searched;
         self.coarse_back.process(&mut product, &mut correlation).expect("the lengths match");
-        let scale = rms(window) * WINDOW as f64 * COARSE as f64;
-        let energy = Energy::of(place);
-        let mut likeness: Vec<f64> = (0..=place.len() - WINDOW)
+        let scale = rms(window) * self.window as f64 * COARSE as f64;
+        let energy = Energy::of(place, self.window);
+        let mut likeness: Vec<f64> = (0..=place.len() - self.window)
             .map(|lag| match energy.rms(lag) {
                 level if level < SILENT => 0.0,
                 level => f64::from(correlation[lag]) / (scale * level),
@@ -241,13 +298,30 @@ impl Tracker {
         }
         places
     }
+}
+
+/// The fine search, for sounds of one length.
+struct Fine {
+    transform: Arc<dyn RealToComplex<f32>>,
+    /// (samples)
+    size: usize,
+    taper: Vec<f32>,
+}
+
+impl Fine {
+    fn new(planner: &mut RealFftPlanner<f32>, length: usize, size: usize) -> Self {
+        let step = 2.0 * std::f64::consts::PI / length as f64;
+        let hann = |index| (0.5 - 0.5 * (step * (f64::from(index) + 0.5)).cos()) as f32;
+        let taper = (0..length as u32).map(hann).collect();
+        Self { transform: planner.plan_fft_forward(size), size, taper }
+    }
 
     /// How much further `second` lies behind `first`, up to a sample.
-    fn refine(&self, first: &[f32], second: &[f32], taper: &[f32]) -> Fit {
+    fn fit(&self, first: &[f32], second: &[f32]) -> Fit {
         let tapered = |sound: &[f32]| {
-            let mut sound: Vec<f32> = sound.iter().zip(taper).map(|(s, w)| s * w).collect();
-            sound.resize(FINE, 0.0);
-            spectrum(&*self.fine, &mut sound)
+            let mut sound: Vec<f32> = sound.iter().zip(&self.taper).map(|(s, w)| s * w).collect();
+            sound.resize(self.size, 0.0);
+            spectrum(&*self.transform, &mut sound)
         };
         let (first, second) = (tapered(first), tapered(second));
         let cross: Vec<Complex<f64>> = first
@@ -258,13 +332,14 @@ impl Tracker {
                 Complex::new(f64::from(product.re), f64::from(product.im))
             })
             .collect();
+        let turn = 2.0 * std::f64::consts::PI / self.size as f64;
         // The correlation at lag x is the sum of re(cross * e^(iwx)); its top is where the
         // slope is zero. Newton's steps converge from anywhere within the peak.
         let mut lag: f64 = 0.0;
         for _ in 0..8 {
             let (mut slope, mut bend) = (0.0, 0.0);
             for (bin, value) in cross.iter().enumerate() {
-                let w = 2.0 * std::f64::consts::PI * bin as f64 / FINE as f64;
+                let w = turn * bin as f64;
                 let turned = value * Complex::cis(w * lag);
                 slope -= w * turned.im;
                 bend -= w * w * turned.re;
@@ -275,7 +350,7 @@ impl Tracker {
             lag = (lag - slope / bend).clamp(-1.0, 1.0);
         }
         let turned = |(bin, value): (usize, &Complex<f64>)| {
-            (value * Complex::cis(2.0 * std::f64::consts::PI * bin as f64 / FINE as f64 * lag)).re
+            (value * Complex::cis(turn * bin as f64 * lag)).re
         };
         let common: f64 = cross.iter().enumerate().map(turned).sum();
         let level =
@@ -295,10 +370,12 @@ struct Fit {
 /// Sums of squares, so that the level at any lag is one subtraction.
 struct Energy {
     sums: Vec<f64>,
+    /// (samples)
+    window: usize,
 }
 
 impl Energy {
-    fn of(sound: &[f32]) -> Self {
+    fn of(sound: &[f32], window: usize) -> Self {
         let mut sums = Vec::with_capacity(sound.len() + 1);
         let mut sum = 0.0;
         sums.push(sum);
@@ -306,11 +383,12 @@ impl Energy {
             sum += f64::from(*sample) * f64::from(*sample);
             sums.push(sum);
         }
-        Self { sums }
+        Self { sums, window }
     }
 
     fn rms(&self, start: usize) -> f64 {
-        ((self.sums[start + WINDOW] - self.sums[start]).max(0.0) / WINDOW as f64).sqrt()
+        let sum = self.sums[start + self.window] - self.sums[start];
+        (sum.max(0.0) / self.window as f64).sqrt()
     }
 }
 

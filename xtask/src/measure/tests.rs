@@ -4,7 +4,7 @@ use protocol::LocalTime;
 use protocol::time::Span;
 
 use super::capture::Capture;
-use super::comparison::Comparison;
+use super::comparison::{Beginning, Comparison};
 use super::lag::Verdict;
 
 const RATE: u32 = 48_000;
@@ -179,4 +179,74 @@ fn silence_from_one_player_is_an_error_and_not_a_figure() {
     let first = played(music(1), 0.0, Span::from_secs(0));
     let second = played(vec![0.0; 240_000], 0.0, Span::from_secs(0));
     assert!(Comparison::between(&first, &second, start(), None).is_err());
+}
+
+/// The piece read at a speed that is off by `ppm(second)`.
+fn at_speed(ppm: impl Fn(f64) -> f64) -> Vec<f32> {
+    let piece = music(1);
+    let mut position = 0.0;
+    let mut out = Vec::new();
+    while position < (piece.len() - 2) as f64 {
+        let (whole, part) = (position as usize, (position % 1.0) as f32);
+        out.push(piece[whole] * (1.0 - part) + piece[whole + 1] * part);
+        position += 1.0 + ppm(out.len() as f64 / f64::from(RATE)) * 1e-6;
+    }
+    out
+}
+
+#[test]
+fn a_single_frame_more_or_less_is_counted_and_a_change_of_speed_is_not() {
+    let first = played(music(1), 0.0, Span::from_secs(0));
+    let mut doubled = music(1);
+    doubled.insert(200_000, doubled[200_000]);
+    let mut dropped = music(1);
+    dropped.remove(150_000);
+    dropped.remove(250_000);
+    for (samples, changes) in [(doubled, 1), (dropped, 2), (music(1), 0)] {
+        let found = compare(&first, &played(samples, 0.0, Span::from_secs(0)));
+        assert_eq!(found.frames_off(), changes);
+    }
+    for ppm in [50.0, -450.0] {
+        let hasty = at_speed(|at| if (3.0..5.0).contains(&at) { ppm } else { 0.0 });
+        let found = compare(&first, &played(hasty, 0.0, Span::from_secs(0)));
+        assert_eq!(found.frames_off(), 0, "{ppm} ppm");
+    }
+}
+
+#[test]
+fn pitch_is_the_speed_without_its_mean() {
+    let first = played(music(1), 0.0, Span::from_secs(0));
+    let steady = played(at_speed(|_| 40.0), 0.0, Span::from_secs(0));
+    let pitch = compare(&first, &steady).pitch_ppm().unwrap();
+    // The straight lines between samples, not the instrument, cost half a ppm here.
+    assert!(pitch < 1.0, "a steady speed has a pitch error of {pitch} ppm");
+    // A sine of 100 ppm over two seconds is half undone within the second it is judged over.
+    let wavering = at_speed(|at| 100.0 * (std::f64::consts::PI * at).sin());
+    let wavering = played(wavering, 0.0, Span::from_secs(0));
+    let pitch = compare(&first, &wavering).pitch_ppm().unwrap();
+    assert!((25.0..70.0).contains(&pitch), "a wavering speed has one of {pitch} ppm");
+}
+
+#[test]
+fn a_start_is_judged_by_its_first_quarter_of_a_second() {
+    let first = played(music(1), 0.0, Span::from_secs(0));
+    let mut corrected = music(1);
+    corrected.drain(12_100..12_102);
+    let second = played(corrected, 0.0, Span::from_secs_f64(2.0 / f64::from(RATE)));
+    let beginning = Beginning::after(&first, &second, start()).unwrap();
+    assert!((beginning.offset.unwrap() - 2.0 / f64::from(RATE)).abs() < 1e-6);
+    assert!(compare(&first, &second).error(0.5).unwrap() < 1e-6);
+}
+
+#[test]
+fn being_in_time_for_good_is_dated_by_the_last_part_that_was_not() {
+    let first = played(music(1), 0.0, Span::from_secs(0));
+    let mut late = music(1);
+    late.drain(96_000..96_048);
+    let second = played(late, 0.0, Span::from_millis(1));
+    let found = compare(&first, &second);
+    let since = found.within_for_good(100e-6).unwrap();
+    assert!((since - 2.0).abs() < 0.11, "in time after {since} s");
+    assert!(found.cut(3.0, 7.0).within_for_good(100e-6).unwrap() < 3.06);
+    assert!(found.cut(0.0, 1.9).within_for_good(100e-6).is_none());
 }

@@ -59,6 +59,8 @@ const APT: List = &[
     (Purpose::Test, "chromium", "browser tests, unmodified WebTorrent"),
     (Purpose::Test, "ffmpeg", "the same song in every format"),
     (Purpose::Test, "supertux-data", "real songs under a free licence"),
+    (Purpose::Test, "snapserver", "Snapcast, to measure beside"),
+    (Purpose::Test, "snapclient", "its player"),
 ];
 
 const DNF: List = &[

@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 
 use super::RATE;
-use super::chance::Chance;
+use crate::chance::Chance;
 
 /// A sound in two channels.
 pub struct Stereo {

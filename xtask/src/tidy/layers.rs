@@ -11,6 +11,7 @@ use super::Fault;
 const LAYERS: &[(&str, u32)] = &[
     ("protocol", 0),
     ("sync-core", 1),
+    ("time-socket", 1),
     ("audio-engine", 2),
     ("relay-server", 2),
     ("track-store", 2),

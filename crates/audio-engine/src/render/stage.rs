@@ -19,22 +19,12 @@ use super::{
 };
 use crate::deck::{Deck, DeckParts, DeckReport, place_frame};
 use crate::decode::{Decoder, Step};
+pub(crate) use crate::offline::ear::song;
+use crate::offline::ear::{TONES, listen};
 use crate::passage::{FADE_SECONDS, Part, PlanLine};
 use crate::song::Song;
 use crate::source::SourceCursor;
 use crate::window::window;
-
-/// The song: three tones that never come together again within any test. It is at full
-/// level everywhere, so every window can be measured.
-pub(crate) fn song(seconds: f64) -> f64 {
-    TONES.iter().map(|(level, pitch)| level * (TAU * pitch * seconds).sin()).sum()
-}
-
-fn song_slope(seconds: f64) -> f64 {
-    TONES.iter().map(|(level, pitch)| level * TAU * pitch * (TAU * pitch * seconds).cos()).sum()
-}
-
-const TONES: [(f64, f64); 3] = [(0.2, 233.117), (0.15, 911.731), (0.1, 2_503.339)];
 
 /// A mono WAV file of the song.
 pub(crate) fn song_file(sample_rate: u32, seconds: f64) -> Vec<u8> {
@@ -293,28 +283,8 @@ impl Stage {
 /// How late these frames are, if the song's position zero should be heard at `begin`, and
 /// how much of them is the song.
 pub(super) fn measure(frames: &[(f64, f32)], begin: f64) -> (f64, f64) {
-    let mut late = 0.0;
-    let mut alike = 0.0;
-    for _ in 0..20 {
-        let (mut product, mut slopes) = (0.0, 0.0);
-        let (mut both, mut heard_energy, mut song_energy) = (0.0, 0.0, 0.0);
-        for &(at, sample) in frames {
-            let place = at - begin - late;
-            let (truth, slope, sample) = (song(place), song_slope(place), f64::from(sample));
-            product += (sample - truth) * slope;
-            slopes += slope * slope;
-            both += sample * truth;
-            heard_energy += sample * sample;
-            song_energy += truth * truth;
-        }
-        alike = both / (heard_energy * song_energy).sqrt().max(1e-12);
-        let step = (-product / slopes).clamp(-30e-6, 30e-6);
-        late += step;
-        if step.abs() < 1e-10 {
-            break;
-        }
-    }
-    (late, alike)
+    let hearing = listen(frames, begin, 0.0);
+    (hearing.late, hearing.alike)
 }
 
 pub(super) fn percentile(values: impl IntoIterator<Item = f64>, share: f64) -> f64 {

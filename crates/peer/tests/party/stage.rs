@@ -39,6 +39,7 @@ impl Member {
             alias: None,
             output: Some("alsa:no-such-card".to_owned()),
             startup: Startup::default(),
+            bench: Default::default(),
         };
         Self { handle: Peer::start(config).await.unwrap(), dir }
     }

@@ -158,6 +158,7 @@ async fn two_apps_cannot_share_a_data_folder() {
         alias: None,
         output: None,
         startup: Startup::default(),
+        bench: Default::default(),
     };
     let Err(error) = Peer::start(config).await else { panic!("two apps in one folder") };
     assert!(matches!(error, StartError::Store(_)));

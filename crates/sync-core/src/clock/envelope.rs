@@ -120,6 +120,12 @@ impl Envelope {
         }
     }
 
+    /// Forgets what is older than `age`: the clocks ran otherwise then. (seconds)
+    pub fn forget_beyond(&mut self, age: f64) {
+        let now = self.passages.back().map_or(0.0, |p| p.at);
+        self.passages.retain(|p| now - p.at <= age);
+    }
+
     pub fn len(&self) -> usize {
         self.passages.len()
     }
@@ -165,6 +171,9 @@ pub(super) struct SkewHint {
     pub skew: f64,
     /// How much higher than under the skew that was asked about. (seconds)
     pub gain: f64,
+    /// How far above the path's own floors the floors of so few passages lie by chance, both
+    /// directions together. (seconds)
+    pub chance: f64,
 }
 
 impl Envelope {
@@ -193,7 +202,22 @@ impl Envelope {
             }
         }
         let best = (low + high) / 2.0;
-        SkewHint { skew: best, gain: floors(best) - floors(skew) }
+        let gain = floors(best) - floors(skew);
+        SkewHint { skew: best, gain, chance: self.chance(now, best) }
+    }
+
+    /// Of `n` delays whose mean is so much above the floor the lowest is an n-th of it above.
+    fn chance(&self, now: f64, skew: f64) -> f64 {
+        let recent = || self.passages.iter().filter(|p| now - p.at < RECENT);
+        let typical = |of: &dyn Fn(&Passage) -> f64| {
+            let mut times: Vec<f64> = recent().map(of).collect();
+            times.sort_by(f64::total_cmp);
+            let count = times.len();
+            // The median, so that a few long waits do not hide a bend.
+            times.first().map_or(0.0, |least| (times[count / 2] - least) / count as f64)
+        };
+        typical(&|p| p.forward + skew * (now - p.at))
+            + typical(&|p| p.backward - skew * (now - p.at))
     }
 }
 

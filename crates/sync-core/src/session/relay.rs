@@ -8,6 +8,7 @@ use protocol::ids::{Label, UserId};
 use protocol::message::{ErrorCode, Joined, PeerInfo, PresenceAction};
 use protocol::time::{LocalTime, SwarmTime};
 
+use super::asking::Asking;
 use super::restore::Restoration;
 use super::roster::Roster;
 use super::{Link, Output, Session};
@@ -19,15 +20,30 @@ impl Session {
     pub(super) fn hear(&mut self, now: LocalTime, message: ServerMessage, received: LocalTime) {
         match message {
             ServerMessage::TimePong { t0, t1, t2, t_s: _ } => {
+                // Over TCP a lost packet holds up all that follow.
+                if self.asking.relies_on_udp(now) {
+                    return;
+                }
                 let [t1, t2] = [t1, t2].map(SwarmTime::from);
                 // A useless exchange says so itself; the next one comes soon.
                 let _ = self.timeline.measure(ClockSample { t0: t0.into(), t1, t2, t3: received });
                 return;
             }
-            ServerMessage::Arm { .. }
-            | ServerMessage::Armed { .. }
-            | ServerMessage::Reach { .. }
-            | ServerMessage::SyncReport { .. } => return,
+            ServerMessage::Arm { arm, term } => {
+                if term >= self.roster.term() {
+                    self.get_ready(arm, false);
+                }
+                return;
+            }
+            ServerMessage::Armed { user_id, armed } => return self.hear_armed(user_id, armed),
+            ServerMessage::Reach { user_id, reach } => {
+                self.roster.set_addresses(&user_id, reach.addresses);
+            }
+            ServerMessage::SyncReport { user_id, report } => {
+                if self.roster.is_member(&user_id) {
+                    self.reports.insert(user_id, report);
+                }
+            }
             ServerMessage::RtcSignal { from, data } => {
                 self.outputs.push_back(Output::Signal { from, data });
                 return;
@@ -45,6 +61,7 @@ impl Session {
             }
             ServerMessage::Presence { user_id, action: PresenceAction::Leave, .. } => {
                 let name = self.roster.name_of(&user_id);
+                self.reports.remove(&user_id);
                 if self.roster.remove_member(&user_id).is_some() {
                     self.notice(LogLevel::Info, NoticeCode::MemberLeft, name);
                 }
@@ -114,6 +131,8 @@ impl Session {
         }
 
         self.link = Link::Joined;
+        self.asking = Asking::new(joined.time.is_some());
+        self.outputs.push_back(Output::TimeService(joined.time));
         self.clock_id = Some(joined.clock_id);
         self.resume = Some(joined.resume).filter(|secret| !secret.is_empty());
         self.cadence.begin(now);

@@ -1,5 +1,7 @@
 //! The swarm as the relay last described it.
 
+use std::net::SocketAddr;
+
 use protocol::ids::{Alias, FileId, UserId};
 use protocol::limits::{MAX_FILES_PER_SWARM, MAX_MEMBERS};
 use protocol::message::{FileAnnouncement, FileReadiness, Joined, PeerInfo, SharedFile};
@@ -92,6 +94,16 @@ impl Roster {
         if let Some(member) = self.member_mut(user_id) {
             member.readiness = readiness;
         }
+    }
+
+    pub fn set_addresses(&mut self, user_id: &UserId, addresses: Vec<SocketAddr>) {
+        if let Some(member) = self.member_mut(user_id) {
+            member.addresses = addresses;
+        }
+    }
+
+    pub fn is_member(&self, user_id: &UserId) -> bool {
+        self.members.iter().any(|member| member.user_id == *user_id)
     }
 
     /// What a member is called, for people.

@@ -8,36 +8,10 @@ use protocol::ClientMessage;
 use protocol::host::{LogLevel, NoticeCode};
 use protocol::ids::FileId;
 use protocol::message::Playback;
-use protocol::time::{LocalTime, MediaTime, Span};
+use protocol::time::{LocalTime, MediaTime};
 
-use super::roster::Roster;
 use super::{Link, Session, Wish};
-use crate::readiness;
-use crate::schedule::{PlayoutPlan, Schedule, lead};
-
-/// Longest wait for members whose file is arriving.
-///
-/// Long enough for the first piece over a room's network; whoever needs longer joins in time.
-const QUORUM_WAIT: Span = Span::from_millis(1_500);
-
-/// A start that waits for the clock or for members about to be ready.
-#[derive(Clone, Debug)]
-pub(super) struct Start {
-    file_id: FileId,
-    position: MediaTime,
-    deadline: LocalTime,
-    /// The deadline is over.
-    is_overdue: bool,
-}
-
-impl Start {
-    /// When there is no more waiting for members; none when nobody is waited for.
-    pub fn due(&self, roster: &Roster) -> Option<LocalTime> {
-        let waits =
-            !self.is_overdue && readiness::is_worth_waiting(roster.members(), &self.file_id);
-        waits.then_some(self.deadline)
-    }
-}
+use crate::schedule::{PlayoutPlan, Schedule, Turn};
 
 impl Session {
     pub(super) fn obey(&mut self, now: LocalTime, wish: Wish) {
@@ -60,7 +34,15 @@ impl Session {
                 }
             }
             Wish::TakeDirector => self.send(ClientMessage::DirectorTake { user_id }),
-            Wish::ResignDirector | Wish::Select { .. } | Wish::Play { .. } | Wish::Stop
+            Wish::ResignDirector
+            | Wish::Select { .. }
+            | Wish::Play { .. }
+            | Wish::Pause
+            | Wish::Resume
+            | Wish::Seek { .. }
+            | Wish::SetRepeat { .. }
+            | Wish::PlayNext { .. }
+            | Wish::Stop
                 if !self.is_director() =>
             {
                 let name = self.roster.director().map(|director| self.roster.name_of(director));
@@ -74,38 +56,23 @@ impl Session {
                     self.send(ClientMessage::SelectFile { file_id });
                 }
             }
-            Wish::Play { file_id, position } => self.begin_start(now, file_id, position),
+            Wish::Play { file_id, position } => self.play(now, file_id, position),
+            Wish::Pause => {
+                self.start = None;
+                self.alter(now, |plan| plan.is_paused = true);
+            }
+            Wish::Resume => self.go_on(now, None),
+            Wish::Seek { position } => self.go_on(now, Some(position)),
+            Wish::SetRepeat { repeat } => {
+                self.alter(now, |plan| plan.repeat = repeat.map(Turn::from));
+            }
+            Wish::PlayNext { file_id, end } => self.play_next(now, file_id, end),
             Wish::Stop => {
                 self.start = None;
                 self.owes_stop = true;
                 self.send(ClientMessage::Stop);
             }
         }
-    }
-
-    /// Starts as soon as the clock is known and nobody is about to be ready.
-    pub(super) fn pursue_start(&mut self, now: LocalTime) {
-        let Some(start) = &mut self.start else { return };
-        if self.link != Link::Joined || self.roster.director() != Some(&self.config.user_id) {
-            self.start = None;
-            return;
-        }
-        start.is_overdue |= now >= start.deadline;
-        let members = self.roster.members();
-        if !start.is_overdue && readiness::is_worth_waiting(members, &start.file_id) {
-            return;
-        }
-        // Also while a song is still carried over: what comes next has no past to move.
-        let known = self.timeline.root_clock();
-        let Some(clock) = known.filter(|clock| clock.is_fit_to_play(now)) else { return };
-        let round_trip = self.timeline.path().long_round_trip().unwrap_or(Span::ZERO);
-        let anchor = clock.to_swarm(now) + lead(round_trip, self.output_notice);
-        let Some(Start { file_id, position, .. }) = self.start.take() else { return };
-        if self.roster.selection() != Some(&file_id) {
-            self.send(ClientMessage::SelectFile { file_id: file_id.clone() });
-        }
-        let plan = PlayoutPlan::playing(file_id, anchor, position);
-        self.send(ClientMessage::Play(Playback::from(&plan)));
     }
 
     /// A stop that the relay has not confirmed is said again, if this member still leads.
@@ -116,16 +83,55 @@ impl Session {
         }
     }
 
-    fn begin_start(&mut self, now: LocalTime, file_id: Option<FileId>, position: MediaTime) {
+    /// Plays a file, or the selected one.
+    fn play(&mut self, now: LocalTime, file_id: Option<FileId>, position: MediaTime) {
         let Some(file_id) = file_id.or_else(|| self.roster.selection().cloned()) else {
             let detail = "no file is selected";
             return self.notice(LogLevel::Warning, NoticeCode::RelayRefused, detail);
         };
         if self.is_shared(&file_id) {
-            let position = position.max(MediaTime::default());
-            let deadline = now + QUORUM_WAIT;
-            self.start = Some(Start { file_id, position, deadline, is_overdue: false });
+            self.begin_start(now, file_id, position, None);
         }
+    }
+
+    /// Changes what is on air, at an instant that everyone hears of in time. `change` gets the
+    /// plan as it will stand then.
+    fn alter(&mut self, now: LocalTime, change: impl FnOnce(&mut PlayoutPlan)) {
+        let clock = self.timeline.root_clock().filter(|clock| clock.is_fit_to_play(now));
+        let Some(clock) = clock else { return };
+        let then = clock.to_swarm(now) + self.lead();
+        let Some(plan) = self.timeline.schedule().plan_at(then) else { return };
+        let position = plan.position_at(then).max(MediaTime::default());
+        let mut plan = PlayoutPlan { anchor: then, position, ..plan.clone() };
+        change(&mut plan);
+        self.send(ClientMessage::Play(Playback::from(&plan)));
+    }
+
+    /// Goes on, or goes elsewhere, in the song on air.
+    fn go_on(&mut self, now: LocalTime, place: Option<MediaTime>) {
+        let Some(plan) = self.timeline.plan(now).cloned() else { return };
+        match place {
+            Some(place) if plan.is_paused => {
+                self.alter(now, |plan| plan.position = place.max(MediaTime::default()));
+            }
+            Some(place) => self.begin_start(now, plan.file_id, place, plan.repeat),
+            None if plan.is_paused => {
+                self.begin_start(now, plan.file_id, plan.position, plan.repeat);
+            }
+            None => {}
+        }
+    }
+
+    /// Plays a file as soon as the song on air has been heard to its `end`.
+    fn play_next(&mut self, now: LocalTime, file_id: FileId, end: MediaTime) {
+        let on_air = self.timeline.plan(now).filter(|plan| !plan.is_paused).cloned();
+        let (Some(plan), true) = (on_air, self.is_shared(&file_id)) else { return };
+        // A song that repeats has no end.
+        if plan.repeat.is_some() {
+            self.alter(now, |plan| plan.repeat = None);
+        }
+        let next = PlayoutPlan::playing(file_id, plan.time_of(end), MediaTime::default());
+        self.send(ClientMessage::Play(Playback::from(&next)));
     }
 
     fn stop_here(&mut self) {

@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use protocol::host::NoticeCode;
 use protocol::ids::{Alias, FileId, FileName, InfoHash, Magnet, SwarmHash, UserId};
 use protocol::message::{FileAnnouncement, Joined, MediaInfo, PeerInfo, Playback, SharedFile};
+use protocol::sync::Arm;
 use protocol::time::{LocalTime, MediaTime, Millis, Span, SwarmTime};
 use protocol::{ClientMessage, ServerMessage};
 use sync_core::PlayoutPlan;
-use sync_core::session::{Input, Output, Session, SessionConfig, Wish};
+use sync_core::session::{Input, Output, Session, SessionConfig, Way, Wish};
 
 /// A session with a quiet wired path to its relay, whose clock is `root_ahead` of its own.
 pub struct Member {
@@ -18,6 +19,9 @@ pub struct Member {
     pub sent: Vec<ClientMessage>,
     pub pongs: VecDeque<(LocalTime, ServerMessage)>,
     pub pings: u32,
+    pub arms: Vec<Arm>,
+    /// Places asked for are decoded at once.
+    pub cues: bool,
     pub notices: Vec<NoticeCode>,
     pub details: Vec<String>,
     pub told_clock: Option<sync_core::ClockEstimate>,
@@ -36,6 +40,8 @@ impl Member {
             sent: Vec::new(),
             pongs: VecDeque::new(),
             pings: 0,
+            arms: Vec::new(),
+            cues: true,
             notices: Vec::new(),
             details: Vec::new(),
             told_clock: None,
@@ -74,7 +80,7 @@ impl Member {
     }
 
     pub fn hear(&mut self, message: ServerMessage) {
-        self.input(Input::Message { message, received: self.now });
+        self.input(Input::Message { message: Box::new(message), received: self.now });
     }
 
     pub fn sent(&mut self) -> Vec<ClientMessage> {
@@ -112,8 +118,14 @@ impl Member {
     pub fn drain(&mut self) {
         while let Some(output) = self.session.poll_output() {
             match output {
+                // Every connection says the one, every start the other.
+                Output::Send(ClientMessage::Reach(_)) => {}
+                Output::Send(ClientMessage::Arm(arm)) => self.arms.push(arm),
                 Output::Send(message) => self.sent.push(message),
-                Output::Ping => self.ping(),
+                Output::Ping(Way::WebSocket) => self.ping(),
+                Output::Cue { file_id, position } if self.cues => {
+                    self.session.handle(self.now, Input::Cued { file_id, position });
+                }
                 Output::Timeline { clock, schedule } => {
                     let plan = schedule.last().cloned();
                     self.timelines += 1;
@@ -124,7 +136,13 @@ impl Member {
                     self.notices.push(code);
                     self.details.push(detail);
                 }
-                Output::Signal { .. } | Output::Changed => {}
+                Output::Signal { .. }
+                | Output::Changed
+                | Output::Ping(Way::Udp)
+                | Output::Probe(_)
+                | Output::Face(_)
+                | Output::TimeService(_)
+                | Output::Cue { .. } => {}
             }
         }
     }
@@ -142,6 +160,7 @@ pub fn session(name: &str) -> Session {
         swarm_hash: SwarmHash::parse("0".repeat(64)).expect("64 hex digits"),
         user_id: id(name),
         alias: Alias::parse(name).expect("a plain name"),
+        seed: 0,
     })
 }
 

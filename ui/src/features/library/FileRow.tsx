@@ -1,5 +1,5 @@
 /** One song: what it is, who can play it, and what a person may do with it. */
-import { Button } from '../../elements/Button'
+import { Button, IconButton } from '../../elements/Button'
 import { Icon } from '../../elements/Icon'
 import { en, notices, readyText, shareText } from '../../i18n/en'
 import { byteRate, byteSize, clockTime } from '../../i18n/format'
@@ -8,6 +8,7 @@ import { percentOf, sharesOf, titleOf } from '../../state/files'
 import type { Share } from '../../state/files'
 import { nameById } from '../../state/members'
 import { useParty, useView } from '../../state/party'
+import { DIRECTION_REASON } from '../player/Direction'
 import { Cover } from './Cover'
 import styles from './FileRow.module.css'
 
@@ -37,19 +38,21 @@ export function FileRow({ file }: { readonly file: FileView }) {
   )
   return (
     <li class={`${styles['row']} ${selected ? styles['selected'] : ''}`}>
-      {swarm?.isDirector ? (
-        <button
-          type="button"
-          class={styles['choose']}
-          aria-pressed={selected}
-          onClick={() => party.ask({ type: 'selectFile', fileId: file.fileId })}
-        >
-          {about}
-        </button>
-      ) : (
-        <div class={styles['choose']}>{about}</div>
-      )}
-      {(selected || onAir) && <span class={styles['badge']}>{onAir ? en.files.onAir : en.files.selected}</span>}
+      <div class={styles['head']}>
+        {swarm?.isDirector ? (
+          <button
+            type="button"
+            class={styles['choose']}
+            aria-pressed={selected}
+            onClick={() => party.ask({ type: 'selectFile', fileId: file.fileId })}
+          >
+            {about}
+          </button>
+        ) : (
+          <div class={styles['choose']}>{about}</div>
+        )}
+        <Place file={file} selected={selected} onAir={onAir} />
+      </div>
 
       {file.fault && (
         <p class={styles['fault']}>
@@ -92,6 +95,37 @@ export function FileRow({ file }: { readonly file: FileView }) {
         </div>
       </details>
     </li>
+  )
+}
+
+/** Where the song stands in the order of things, and the way to the next place. */
+function Place({
+  file,
+  selected,
+  onAir,
+}: {
+  readonly file: FileView
+  readonly selected: boolean
+  readonly onAir: boolean
+}) {
+  const party = useParty()
+  const { swarm } = useView()
+  const isNext = party.next.value === file.fileId
+  const badge = onAir ? en.files.onAir : isNext ? en.files.next : selected ? en.files.selected : null
+  const playsNext = party.onAir.value !== null && !onAir && !isNext
+  return (
+    <div class={styles['place']}>
+      {badge !== null && <span class={`${styles['badge']} ${onAir ? styles['lit'] : ''}`}>{badge}</span>}
+      {playsNext && (
+        <IconButton
+          icon="next"
+          label={en.files.playNext(titleOf(file))}
+          disabled={!swarm?.isDirector}
+          describedBy={swarm?.isDirector ? undefined : DIRECTION_REASON}
+          onPress={() => party.ask({ type: 'playNext', fileId: file.fileId })}
+        />
+      )}
+    </div>
   )
 }
 

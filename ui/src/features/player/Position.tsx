@@ -1,31 +1,39 @@
 /** How far the song is. The director moves it; everyone else sees it. */
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { en } from '../../i18n/en'
 import { clockTime, spokenTime } from '../../i18n/format'
 import type { FileView } from '../../protocol/generated/FileView'
 import { useParty, useView } from '../../state/party'
 import { usePosition } from '../../state/position'
+import { moveTo } from '../../state/transport'
 import styles from './Position.module.css'
 
 /** One press of an arrow key. (milliseconds) */
 const STEP = 5_000
+/** One press of a page key. (milliseconds) */
+const LEAP = 30_000
+/** Presses this close together move every device once and not each time. (milliseconds) */
+const KEYS_SETTLE = 300
+/** How long the wished place is shown at most, until the core shows it. (milliseconds) */
+const ANSWER = 1_000
 
 export function Position({ file }: { readonly file: FileView | null }) {
-  const party = useParty()
   const { playback, swarm } = useView()
   const position = usePosition()
-  const [dragged, setDragged] = useState<number | null>(null)
   const duration = playback.durationMs ?? file?.media.durationMs ?? null
+  const known = file !== null && playback.onAir?.fileId === file.fileId ? position.value : null
+  const wish = useWish(file, duration ?? 0)
   if (file === null || duration === null) return null
 
-  const known = playback.onAir?.fileId === file.fileId ? position.value : null
-  const shown = Math.min(dragged ?? known ?? 0, duration)
+  const shown = Math.min(wish.place ?? known ?? 0, duration)
   const part = duration > 0 ? shown / duration : 0
-  const spoken = `${spokenTime(shown)} of ${spokenTime(duration)}`
+  const spoken = en.player.of(spokenTime(shown), spokenTime(duration))
 
-  function moveTo(to: number): void {
-    setDragged(null)
-    if (file) party.ask({ type: 'play', fileId: file.fileId, positionMs: to })
+  function press(event: KeyboardEvent): void {
+    const to = placeOf(event.key, shown, duration ?? 0)
+    if (to === null) return
+    event.preventDefault()
+    wish.press(to)
   }
 
   return (
@@ -41,10 +49,11 @@ export function Position({ file }: { readonly file: FileView | null }) {
           aria-valuetext={spoken}
           min={0}
           max={Math.round(duration)}
-          step={STEP}
+          step={1}
           value={Math.round(shown)}
-          onInput={(event) => setDragged(event.currentTarget.valueAsNumber)}
-          onChange={(event) => moveTo(event.currentTarget.valueAsNumber)}
+          onKeyDown={press}
+          onInput={(event) => wish.drag(event.currentTarget.valueAsNumber)}
+          onChange={(event) => wish.settle(event.currentTarget.valueAsNumber)}
         />
       ) : (
         <progress
@@ -60,4 +69,74 @@ export function Position({ file }: { readonly file: FileView | null }) {
       </span>
     </div>
   )
+}
+
+interface Wish {
+  /** Where the person wants the song to be; null when they are content. (milliseconds) */
+  readonly place: number | null
+  drag(to: number): void
+  press(to: number): void
+  settle(to: number): void
+}
+
+/** The place a person asks for, from the first touch until the core has taken the song there. */
+function useWish(file: FileView | null, duration: number): Wish {
+  const party = useParty()
+  const { playback } = useView()
+  const [place, setPlace] = useState<number | null>(null)
+  const timer = useRef<ReturnType<typeof setTimeout> | null>(null)
+
+  function after(ms: number, act: () => void): void {
+    if (timer.current !== null) clearTimeout(timer.current)
+    timer.current = setTimeout(act, ms)
+  }
+
+  function settle(to: number): void {
+    const within = Math.min(duration, Math.max(0, to))
+    setPlace(within)
+    after(ANSWER, () => setPlace(null))
+    const { playback: newest } = party.view
+    // Another song may have begun since the key was pressed.
+    if (file && newest.onAir?.fileId === file.fileId) party.ask(moveTo(newest, file.fileId, within))
+  }
+
+  // The song was put somewhere: by this wish, or by someone else's.
+  useEffect(() => setPlace(null), [playback.onAir])
+  useEffect(
+    () => () => {
+      if (timer.current !== null) clearTimeout(timer.current)
+    },
+    [],
+  )
+  return {
+    place,
+    drag: setPlace,
+    press(to) {
+      setPlace(to)
+      after(KEYS_SETTLE, () => settle(to))
+    },
+    settle,
+  }
+}
+
+/** Where a key leads from `from`; null when it is no key of the slider. (milliseconds) */
+function placeOf(key: string, from: number, duration: number): number | null {
+  switch (key) {
+    case 'ArrowLeft':
+    case 'ArrowDown':
+      return Math.max(0, from - STEP)
+    case 'ArrowRight':
+    case 'ArrowUp':
+      return Math.min(duration, from + STEP)
+    case 'PageDown':
+      return Math.max(0, from - LEAP)
+    case 'PageUp':
+      return Math.min(duration, from + LEAP)
+    case 'Home':
+      return 0
+    case 'End':
+      return duration
+    default:
+      return null
+  }
 }

@@ -1,9 +1,13 @@
-/** Who is here, who directs, and how to pass the direction on. */
+/** Who is here and in sync, who directs, and how to pass the direction on. */
 import { Button } from '../../elements/Button'
+import { Icon } from '../../elements/Icon'
 import { Panel } from '../../elements/Panel'
 import { en } from '../../i18n/en'
+import type { MemberView } from '../../protocol/generated/MemberView'
 import { directorName, inOrder, nameOf } from '../../state/members'
 import { useParty, useView } from '../../state/party'
+import { leadsRoom, reportOf } from '../../state/sync'
+import { SyncFacts, SyncLine } from '../sync/SyncLine'
 import { Avatar } from './Avatar'
 import styles from './Members.module.css'
 
@@ -31,14 +35,26 @@ export function Members() {
         {inOrder(swarm.members, me.userId, swarm.director).map((member) => (
           <li key={member.userId}>
             <Avatar id={member.userId} />
-            <span class={styles['name']}>{nameOf(member, member.userId)}</span>
-            <span class={styles['roles']}>
-              {member.userId === me.userId && <span>{en.room.you}</span>}
-              {member.userId === swarm.director && <span class={styles['director']}>{en.room.director}</span>}
-            </span>
+            <div class={styles['about']}>
+              <div class={styles['head']}>
+                <p class={styles['name']}>{nameOf(member, member.userId)}</p>
+                <p class={styles['roles']}>
+                  {member.userId === me.userId && <span>{en.room.you}</span>}
+                  {member.userId === swarm.director && <span class={styles['director']}>{en.room.director}</span>}
+                  {leadsRoom(member, view.clock) && (
+                    <span class={styles['leads']}>
+                      <Icon name="clock" />
+                      {en.sync.leads}
+                    </span>
+                  )}
+                </p>
+              </div>
+              <Sync member={member} />
+            </div>
           </li>
         ))}
       </ul>
+      <p class={styles['soft']}>{en.sync.explain}</p>
       {swarm.members.length === 1 && <p class={styles['soft']}>{en.room.alone}</p>}
       {swarm.hosting && swarm.inviteUrls.length > 0 && (
         <div class={styles['invite']}>
@@ -51,5 +67,16 @@ export function Members() {
         </div>
       )}
     </Panel>
+  )
+}
+
+/** A part of its own: the figures come often, and only they are drawn again. */
+function Sync({ member }: { readonly member: MemberView }) {
+  const report = reportOf(member, useView())
+  return (
+    <>
+      <SyncLine report={report} />
+      {report && <SyncFacts report={report} />}
+    </>
   )
 }

@@ -1,4 +1,4 @@
-/** The party room: music, devices, this speaker, the log, and the player below them all. */
+/** The party room: music, devices, sync, this speaker, the log, and the player below them all. */
 import { useEffect, useState } from 'preact/hooks'
 import { Panel } from '../../elements/Panel'
 import { en } from '../../i18n/en'
@@ -8,6 +8,7 @@ import { LogList } from '../log/LogList'
 import { PlayerBar } from '../player/PlayerBar'
 import { SettingsSheet } from '../settings/SettingsSheet'
 import { SpeakerPanel } from '../settings/SpeakerPanel'
+import { SyncPanel } from '../sync/SyncPanel'
 import { Members } from './Members'
 import { RoomHeader } from './RoomHeader'
 import styles from './Room.module.css'
@@ -27,6 +28,7 @@ export function Room() {
         </div>
         <div class={styles['side']}>
           <Members />
+          <SyncPanel />
           <SpeakerPanel />
           <Panel title={en.log.title}>
             <Log />

@@ -3,9 +3,10 @@ import { useEffect, useState } from 'preact/hooks'
 import { IconButton } from '../../elements/Button'
 import { Chip } from '../../elements/Chip'
 import type { Tone } from '../../elements/Chip'
-import { en, links } from '../../i18n/en'
+import { en, links, syncStates } from '../../i18n/en'
 import { plusMinus } from '../../i18n/format'
 import type { LinkState } from '../../protocol/generated/LinkState'
+import type { SyncState } from '../../protocol/generated/SyncState'
 import { useParty, useView } from '../../state/party'
 import styles from './RoomHeader.module.css'
 
@@ -13,6 +14,11 @@ import styles from './RoomHeader.module.css'
 const COPIED_SHOWN = 2_000
 
 const linkTones = { connecting: 'wait', online: 'good', reconnecting: 'bad' } as const satisfies Record<LinkState, Tone>
+
+const clockTones = { unsynced: 'wait', coarse: 'wait', good: 'good', locked: 'good' } as const satisfies Record<
+  SyncState,
+  Tone
+>
 
 export function RoomHeader({ onSettings }: { readonly onSettings: () => void }) {
   const party = useParty()
@@ -45,17 +51,15 @@ export function RoomHeader({ onSettings }: { readonly onSettings: () => void }) 
 }
 
 function ClockChip() {
-  const { clock } = useView()
-  if (!clock.synced) {
-    return (
-      <Chip tone="wait" label={en.clock.label}>
-        {en.clock.settling}
-      </Chip>
-    )
-  }
+  const { state, uncertaintyUs } = useView().clock
+  const word = syncStates[state]
   return (
-    <Chip tone="good" label={en.clock.label}>
-      {clock.uncertaintyUs === null ? en.clock.syncedPlain : en.clock.synced(plusMinus(clock.uncertaintyUs))}
+    <Chip tone={clockTones[state]} label={en.clock.label}>
+      {state === 'unsynced'
+        ? en.clock.settling
+        : uncertaintyUs === null
+          ? word
+          : en.clock.synced(word, plusMinus(uncertaintyUs))}
     </Chip>
   )
 }

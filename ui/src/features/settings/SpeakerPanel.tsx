@@ -4,7 +4,6 @@ import { Panel } from '../../elements/Panel'
 import { en } from '../../i18n/en'
 import { useParty, useView } from '../../state/party'
 import { DelaySlider } from './DelaySlider'
-import { Timing } from './Timing'
 
 /** The choice that follows the system; no device has an empty id. */
 const SYSTEM_DEFAULT = ''
@@ -40,7 +39,6 @@ export function SpeakerPanel() {
         )}
       </Field>
       <DelaySlider />
-      <Timing />
     </Panel>
   )
 }

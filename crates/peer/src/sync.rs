@@ -1,0 +1,130 @@
+//! Keeping time, as far as it is not the session's: where neighbours can ask, whether the
+//! computer slept, getting ready for a start, and how well all that works.
+
+use std::time::Duration;
+
+use protocol::LocalTime;
+use protocol::host::ClockView;
+use protocol::ids::FileId;
+use protocol::sync::SyncReport;
+use protocol::time::{MediaTime, Span};
+use sync_core::clock::sync_state;
+use sync_core::session::Input;
+use tokio::time::Instant;
+use tracing::info;
+
+use crate::actor::{Peer, far_future};
+
+/// Between looks whether a place is decoded: a small part of what a start takes anyway.
+const CUE_PAUSE: Duration = Duration::from_millis(4);
+
+/// Members up to which everyone tells the others every second how well it keeps time. Larger
+/// swarms tell less often, so that all together say no more.
+const CHATTY: usize = 10;
+
+/// A place that is being decoded for a start.
+#[derive(Debug)]
+pub(crate) struct Cueing {
+    pub(crate) file_id: FileId,
+    position: MediaTime,
+    next_look: Instant,
+}
+
+impl Peer {
+    /// Tells the others where this device answers time datagrams.
+    pub(crate) fn tell_reach(&mut self) {
+        let now = self.clock.now();
+        let asks = self.bench.asks_neighbours;
+        if let Some(swarm) = &mut self.swarm {
+            let reach = if asks { swarm.reach() } else { Vec::new() };
+            swarm.session.handle(now, Input::Reach(reach));
+        }
+    }
+
+    /// Gets a place ready, and says so once it is.
+    pub(crate) fn cue(&mut self, file_id: FileId, position: MediaTime) {
+        self.tell_output_notice();
+        let next_look = Instant::now();
+        self.cueing = Some(Cueing { file_id: file_id.clone(), position, next_look });
+        self.keep_songs();
+        self.playout.engine().cue(file_id, position);
+        self.look_at_cue();
+    }
+
+    pub(crate) fn cue_due(&self) -> Instant {
+        self.cueing.as_ref().map_or_else(far_future, |cueing| cueing.next_look)
+    }
+
+    pub(crate) fn look_at_cue(&mut self) {
+        let Some(cueing) = &mut self.cueing else { return };
+        cueing.next_look = Instant::now() + CUE_PAUSE;
+        // Without an output there is nothing to wait for: whatever is decoded is not heard.
+        let engine = self.playout.engine();
+        let is_silent = engine.status().output.is_none();
+        let is_ready = is_silent || engine.is_cued(&cueing.file_id, cueing.position);
+        let Some(swarm) = self.swarm.as_mut().filter(|_| is_ready) else { return };
+        let Some(Cueing { file_id, position, .. }) = self.cueing.take() else { return };
+        swarm.session.handle(self.clock.now(), Input::Cued { file_id, position });
+    }
+
+    /// Looks whether the computer slept, and tells the others how well this device keeps time.
+    pub(crate) fn check_sync(&mut self) {
+        let now = self.clock.now();
+        if self.suspends.has_slept() {
+            info!("the computer slept");
+            if let Some(swarm) = &mut self.swarm {
+                swarm.session.handle(now, Input::Suspended);
+            }
+        }
+        self.sync_checks = self.sync_checks.wrapping_add(1);
+        let members = self.swarm.as_ref().map_or(0, |swarm| swarm.session.members().len());
+        let is_due = members > 1 && self.sync_checks.is_multiple_of(members.div_ceil(CHATTY));
+        if is_due {
+            let report = self.sync_report(now);
+            if let Some(swarm) = &mut self.swarm {
+                swarm.session.handle(now, Input::Report(report));
+            }
+        }
+    }
+
+    /// How well this device keeps time.
+    pub(crate) fn sync_report(&self, now: LocalTime) -> SyncReport {
+        let Some(swarm) = &self.swarm else { return SyncReport::default() };
+        let status = self.playout.engine().status();
+        let clock = swarm.session.clock_state(now);
+        let clock_doubt = clock.estimate.map(|estimate| estimate.uncertainty(now));
+        let output_doubt = status.output.as_ref().and_then(|output| output.clock_sigma);
+        let doubt = clock_doubt.map(|doubt| both(doubt, output_doubt.unwrap_or(Span::ZERO)));
+        SyncReport {
+            state: sync_state(doubt, status.error),
+            error_us: status.error.map(|error| error.as_micros_f64()),
+            uncertainty_us: doubt.map(|doubt| doubt.as_micros_f64()),
+            path: clock.path,
+            root: swarm.session.room_root().cloned(),
+            rate_ppm: status.output.as_ref().map(|output| output.rate_ppm),
+            jumps: status.jumps,
+        }
+    }
+
+    /// This device's grip on the swarm's clock.
+    pub(crate) fn clock_view(&self, now: LocalTime) -> ClockView {
+        let Some(swarm) = &self.swarm else { return ClockView::default() };
+        let clock = swarm.session.clock_state(now);
+        let report = self.sync_report(now);
+        ClockView {
+            synced: clock.synced,
+            state: report.state,
+            path: report.path,
+            root: report.root,
+            asymmetry_us: clock.asymmetry.map(|apart| apart.as_micros_f64()),
+            uncertainty_us: report.uncertainty_us,
+            round_trip_us: clock.round_trip.map(|trip| trip.as_micros_f64()),
+            skew_ppm: clock.estimate.map(|estimate| estimate.skew_ppm()),
+        }
+    }
+}
+
+/// Two independent doubts as one.
+fn both(one: Span, other: Span) -> Span {
+    Span::from_secs_f64(one.as_secs_f64().hypot(other.as_secs_f64()))
+}

@@ -1,0 +1,202 @@
+//! One other member on the local network: where it answers, what it says, when to ask again.
+
+use std::net::SocketAddr;
+
+use protocol::datagram::{Pong, RoomTime, Tag};
+use protocol::time::{LocalTime, Span};
+
+use super::Probe;
+use crate::cadence::{BURST, BURST_INTERVAL, Pace};
+use crate::clock::{ClockEstimate, ClockFilter, ClockSample};
+
+/// Questions in a row without an answer that mean that nobody is there.
+///
+/// On Wi-Fi that loses one packet in twenty, each way, five are lost by chance once in 10⁵.
+const SILENCE: u32 = 5;
+
+/// Between questions to one who has just failed to answer: who is gone is gone within a
+/// second.
+const DOUBT_INTERVAL: Span = Span::from_millis(200);
+
+/// Between questions to those who would be asked if the root vanished.
+const CANDIDATE_INTERVAL: Span = Span::from_secs(2);
+
+/// Between questions to everyone else.
+const OTHER_INTERVAL: Span = Span::from_secs(5);
+
+/// How many of the lowest are kept ready to be asked.
+const CANDIDATES: usize = 3;
+
+/// Between rounds of questions to one who has never answered, by how many there were: quick at
+/// first, then hardly at all, for a network that lets members pass one day.
+const SEARCH: [(u32, Span); 3] =
+    [(4, Span::from_millis(25)), (8, Span::from_millis(200)), (16, Span::from_secs(1))];
+const SEARCH_LATER: Span = Span::from_secs(5);
+
+/// Round trip above which a neighbour is none: it is reached through another network.
+const FAR: Span = Span::from_millis(20);
+
+/// Room time that a neighbour itself knows worse than this is of no use.
+const TOO_VAGUE: Span = Span::from_millis(2);
+
+/// How often a neighbour is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Interest {
+    /// Its clock is followed.
+    Source(Pace),
+    /// It may be followed next.
+    Candidate,
+    /// One of many.
+    Other,
+}
+
+impl Interest {
+    pub fn of(is_source: bool, rank: usize, pace: Pace) -> Self {
+        match is_source {
+            true => Self::Source(pace),
+            false if rank < CANDIDATES => Self::Candidate,
+            false => Self::Other,
+        }
+    }
+
+    fn interval(self) -> Span {
+        match self {
+            Self::Source(pace) => pace.interval(),
+            Self::Candidate => CANDIDATE_INTERVAL,
+            Self::Other => OTHER_INTERVAL,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Neighbour {
+    pub tag: Tag,
+    /// The relay lists it.
+    pub is_present: bool,
+    /// From this device's clock to this neighbour's.
+    pub filter: ClockFilter,
+    /// What it said last.
+    pub room: Option<RoomTime>,
+    /// What it said of its own doubt.
+    pub doubt: Span,
+    addresses: Vec<SocketAddr>,
+    /// Where it answered.
+    path: Option<SocketAddr>,
+    asked: u64,
+    unanswered: u32,
+    burst_left: u32,
+    next: LocalTime,
+}
+
+impl Neighbour {
+    pub fn new(tag: Tag, now: LocalTime) -> Self {
+        Self {
+            tag,
+            is_present: true,
+            filter: ClockFilter::new(),
+            room: None,
+            doubt: Span::ZERO,
+            addresses: Vec::new(),
+            path: None,
+            asked: 0,
+            unanswered: 0,
+            burst_left: 0,
+            next: now,
+        }
+    }
+
+    /// It says that it can be asked there.
+    pub fn reach_at(&mut self, now: LocalTime, addresses: &[SocketAddr]) {
+        self.is_present = true;
+        if self.addresses != addresses {
+            self.addresses = addresses.to_vec();
+            self.next = now;
+            if self.path.is_none() {
+                self.unanswered = 0;
+            }
+        }
+    }
+
+    /// This device's clock jumped.
+    pub fn forget(&mut self, now: LocalTime) {
+        self.filter.restart();
+        self.room = None;
+        self.path = None;
+        self.unanswered = 0;
+        self.next = now;
+    }
+
+    /// True while it answers, near enough to share a room.
+    pub fn is_alive(&self) -> bool {
+        self.path.is_some() && self.filter.shortest_round_trip().is_none_or(|trip| trip < FAR)
+    }
+
+    /// From this device's clock to the room's, as this neighbour knows it.
+    pub fn line(&self) -> Option<ClockEstimate> {
+        Some(self.filter.estimate()?.followed_by(&self.room?.line))
+    }
+
+    pub fn due(&self) -> Option<LocalTime> {
+        (!self.addresses.is_empty()).then_some(self.next)
+    }
+
+    /// Takes an answer. True if it is the first after silence.
+    pub fn take(
+        &mut self,
+        now: LocalTime,
+        address: SocketAddr,
+        pong: &Pong,
+        t3: LocalTime,
+    ) -> bool {
+        let is_back = self.path.is_none();
+        if is_back {
+            self.path = Some(address);
+            self.burst_left = BURST;
+            self.next = now;
+        }
+        self.unanswered = 0;
+        self.room = pong.room.filter(|_| pong.doubt < TOO_VAGUE);
+        self.doubt = pong.doubt;
+        let Pong { t0, t1, t2, .. } = *pong;
+        // A useless exchange says so itself; the next one comes soon.
+        let _ = self.filter.add(ClockSample { t0, t1, t2, t3 });
+        is_back
+    }
+
+    /// The questions that are due.
+    pub fn take_due(&mut self, now: LocalTime, interest: Interest) -> Vec<Probe> {
+        if now < self.next || self.addresses.is_empty() {
+            return Vec::new();
+        }
+        if self.path.is_some() && self.unanswered >= SILENCE {
+            self.path = None;
+            self.room = None;
+            self.unanswered = 0;
+        }
+        if self.burst_left == 0 {
+            self.unanswered = self.unanswered.saturating_add(1);
+        }
+        self.asked += 1;
+        let probe = |address| Probe { to: self.tag, address, number: self.asked };
+        let probes = match self.path {
+            Some(path) => vec![probe(path)],
+            None => self.addresses.iter().copied().map(probe).collect(),
+        };
+        self.next = now + self.interval(interest);
+        self.burst_left = self.burst_left.saturating_sub(1);
+        probes
+    }
+
+    fn interval(&self, interest: Interest) -> Span {
+        if self.path.is_none() {
+            let step = SEARCH.iter().find(|(rounds, _)| self.unanswered < *rounds);
+            return step.map_or(SEARCH_LATER, |(_, interval)| *interval);
+        }
+        match self.burst_left {
+            // One is the question just sent; more have failed.
+            0 if self.unanswered > 1 => interest.interval().min(DOUBT_INTERVAL),
+            0 => interest.interval(),
+            _ => BURST_INTERVAL,
+        }
+    }
+}

@@ -1,0 +1,71 @@
+/** What a made-up party does about the song on air. Knows as much of the rules as the screens show. */
+import type { FileView } from '../protocol/generated/FileView'
+import type { Intent } from '../protocol/generated/Intent'
+import type { View } from '../protocol/generated/View'
+import { playing, stopped } from './fake-parts'
+import { wander } from './fake-sync'
+
+/** What only the director may ask for. */
+export type Transport = Extract<
+  Intent,
+  { type: 'play' | 'stop' | 'pause' | 'resume' | 'seek' | 'setRepeat' | 'playNext' | 'selectFile' }
+>
+
+/** What becomes of the state when the director asks for `intent`. */
+export function directed(view: View, intent: Transport): Partial<View> {
+  const { playback } = view
+  const { onAir } = playback
+  switch (intent.type) {
+    case 'selectFile':
+      return { selection: intent.fileId }
+    case 'play':
+      return begin(view, intent.fileId ?? view.selection, intent.positionMs)
+    case 'stop':
+      return { playback: stopped() }
+    case 'pause':
+      return onAir
+        ? { playback: { ...playback, state: 'paused', onAir: { ...onAir, paused: true }, errorUs: null } }
+        : {}
+    case 'resume':
+      return onAir ? { playback: { ...playback, state: 'armed', onAir: { ...onAir, paused: false } } } : {}
+    case 'seek':
+      return onAir ? { playback: { ...playback, onAir: { ...onAir }, positionMs: intent.positionMs } } : {}
+    case 'setRepeat': {
+      if (!onAir) return {}
+      const { repeat: _before, ...rest } = onAir
+      return { playback: { ...playback, onAir: intent.repeat ? { ...rest, repeat: intent.repeat } : rest } }
+    }
+    case 'playNext': {
+      const next = { fileId: intent.fileId, globalStartTimeMs: 0, positionMs: 0 }
+      return { playback: { ...playback, upcoming: [next, ...playback.upcoming] } }
+    }
+    default:
+      return intent satisfies never
+  }
+}
+
+/** The state after the song has gone on for `ms`. */
+export function playedOn(view: View, ms: number): Partial<View> {
+  const { playback } = view
+  const { state, positionMs, durationMs, onAir } = playback
+  if (state === 'armed') return { playback: { ...playback, state: 'playing' } }
+  if (state !== 'playing' || positionMs === null) return {}
+  const next = positionMs + ms
+  if (onAir?.repeat && next >= onAir.repeat.toMs) {
+    return { playback: { ...playback, positionMs: onAir.repeat.fromMs } }
+  }
+  if (durationMs === null || next < durationMs) {
+    return { playback: { ...playback, positionMs: next, errorUs: wander(view.clock.state, next) } }
+  }
+  const [following, ...later] = playback.upcoming
+  if (!following) return { playback: { ...playback, state: 'ended', positionMs: durationMs } }
+  const { playback: started = playback } = begin(view, following.fileId, 0)
+  return { playback: { ...started, upcoming: later } }
+}
+
+function begin(view: View, id: string | null, positionMs: number): Partial<View> {
+  const file = view.files.find((candidate: FileView) => candidate.fileId === id)
+  if (!file) return {}
+  const song = playing(file.fileId, positionMs, file.media.durationMs ?? 180_000)
+  return { selection: file.fileId, playback: { ...song, state: 'armed' } }
+}
