@@ -78,3 +78,47 @@ impl Bends {
         Some(*low / (6.0_f64.sqrt() * 0.385))
     }
 }
+
+/// Stamps that scatter less than this are fine ones: whole frames, hardware's own. (s)
+///
+/// Whole frames at 44.1 kHz scatter by 7 µs; systems that poll their latency by 100 µs and more.
+const FINE: f64 = 30e-6;
+
+/// Weight of one stamp in the learnt scatter: five seconds of long periods.
+const SCATTER_GAIN: f64 = 1.0 / 64.0;
+
+/// Steps between neighbours whose squares are so uneven come from a latency that is polled now
+/// and then and carried on between. (factor)
+///
+/// Three for a normal distribution, less for whole frames, twenty for one poll in ten stamps.
+const EVEN: f64 = 6.0;
+
+/// How much neighbouring stamps differ, beyond what the line explains.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scatter {
+    /// Variance of one stamp. (s²)
+    variance: f64,
+    /// The mean of its square. (s⁴)
+    square: f64,
+}
+
+impl Default for Scatter {
+    /// Not fine, until stamps have shown that they are.
+    fn default() -> Self {
+        let variance = 2.0 * FINE * FINE;
+        Self { variance, square: variance * variance }
+    }
+}
+
+impl Scatter {
+    /// Takes what one pair of neighbours says of a stamp's variance. (s²)
+    pub fn add(&mut self, variance: f64) {
+        self.variance += SCATTER_GAIN * (variance - self.variance);
+        self.square += SCATTER_GAIN * (variance * variance - self.square);
+    }
+
+    /// True for stamps that err little, each in its own way.
+    pub fn is_fine(&self) -> bool {
+        self.variance < FINE * FINE && self.square < EVEN * self.variance * self.variance
+    }
+}
