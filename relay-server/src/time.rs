@@ -71,18 +71,10 @@ pub(crate) async fn answer(relay: Arc<Shared>, socket: TimeSocket) {
         if !rates.admits(ping.from, t1) {
             continue;
         }
-        let Ping { from, probe, t0, .. } = ping;
-        let answer = |t2| Pong {
-            from: Tag::RELAY,
-            to: from,
-            probe,
-            t0,
-            t1,
-            t2,
-            doubt: Span::ZERO,
-            room: None,
-        };
-        let bytes = Datagram::Pong(answer(relay.clock.now())).encode(&key);
+        let Ping { from, probe, .. } = ping;
+        let pong =
+            Pong { from: Tag::RELAY, to: from, probe, t1, t2: t1, doubt: Span::ZERO, room: None };
+        let bytes = Datagram::answer(pong, &key, || relay.clock.now());
         if let Err(error) = socket.send(&bytes, arrival.from) {
             debug!(%error, "a time answer was not sent");
         }

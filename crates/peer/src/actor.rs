@@ -266,12 +266,13 @@ impl Peer {
                 self.recorder.exchange(TimeSource::Relay, sample);
                 return swarm.session.handle(now, Input::Exchange(sample));
             }
-            Arrival::Time(TimeAnswer::Neighbour { address, pong, received }) => {
+            Arrival::Time(TimeAnswer::Neighbour { address, pong, sent, received }) => {
                 if let Some(source) = neighbour(swarm, pong.from) {
-                    let (t0, t1, t2) = (pong.t0, pong.t1, pong.t2);
-                    self.recorder.exchange(source, ClockSample { t0, t1, t2, t3: received });
+                    let (t1, t2) = (pong.t1, pong.t2);
+                    let sample = ClockSample { t0: sent, t1, t2, t3: received };
+                    self.recorder.exchange(source, sample);
                 }
-                return swarm.session.handle(now, Input::Pong { address, pong, received });
+                return swarm.session.handle(now, Input::Pong { address, pong, sent, received });
             }
             Arrival::Link(LinkEvent::Message { message, received }) => {
                 if let Some(sample) = sample_of(&message, received) {

@@ -75,8 +75,8 @@ enum Event {
     AtRelay { from: DeviceId, connection: u32, message: ClientMessage },
     AtDevice { to: DeviceId, connection: u32, message: ServerMessage },
     RelayNotices { of: DeviceId, connection: u32 },
-    Probed { from: DeviceId, to: DeviceId, t0: LocalTime, number: u64 },
-    Answered { to: DeviceId, from: DeviceId, pong: Box<Pong> },
+    Probed { from: DeviceId, to: DeviceId, t0: LocalTime },
+    Answered { to: DeviceId, from: DeviceId, sent: LocalTime, pong: Box<Pong> },
 }
 
 impl World {
@@ -284,12 +284,12 @@ impl World {
                     self.input(to, Input::Message { message: Box::new(message), received });
                 }
             }
-            Event::Probed { from, to, t0, number } => self.probed(from, to, t0, number),
-            Event::Answered { to, from, pong } => {
+            Event::Probed { from, to, t0 } => self.probed(from, to, t0),
+            Event::Answered { to, from, sent, pong } => {
                 if self.devices[to.0].is_alive {
                     let received = self.devices[to.0].crystal.local(self.now);
                     let address = address_of(from);
-                    self.input(to, Input::Pong { address, pong, received });
+                    self.input(to, Input::Pong { address, pong, sent, received });
                 }
             }
             Event::RelayNotices { of, connection } => {
@@ -420,10 +420,10 @@ impl World {
         let t0 = self.devices[from.0].crystal.local(self.now);
         let way =
             near.delay(Direction::Up, &mut self.dice) + far.delay(Direction::Down, &mut self.dice);
-        self.at(self.now + way, Event::Probed { from, to, t0, number: probe.number });
+        self.at(self.now + way, Event::Probed { from, to, t0 });
     }
 
-    fn probed(&mut self, from: DeviceId, to: DeviceId, t0: LocalTime, number: u64) {
+    fn probed(&mut self, from: DeviceId, to: DeviceId, t0: LocalTime) {
         let (asker, asked) = (&self.devices[from.0], &self.devices[to.0]);
         let (Some((_, near)), Some((_, far))) = (asker.lan, asked.lan) else { return };
         if !asked.is_alive {
@@ -434,8 +434,7 @@ impl World {
         let pong = Pong {
             from: Tag::of_user(&asked.user_id),
             to: Tag::of_user(&asker.user_id),
-            probe: number,
-            t0,
+            probe: 0,
             t1: stamp(t1),
             t2: stamp(t2),
             doubt: asked.face.map_or(Span::ZERO, |face| face.line.uncertainty(t1)),
@@ -444,7 +443,7 @@ impl World {
         let way =
             far.delay(Direction::Up, &mut self.dice) + near.delay(Direction::Down, &mut self.dice);
         let at = self.now + THINKING + way;
-        self.at(at, Event::Answered { to: from, from: to, pong: Box::new(pong) });
+        self.at(at, Event::Answered { to: from, from: to, sent: t0, pong: Box::new(pong) });
     }
 
     fn arrival(&mut self, id: DeviceId, direction: Direction, sent: TrueTime) -> TrueTime {

@@ -13,9 +13,9 @@ use protocol::time::Span;
 /// Share of the error taken away per second. (1/s)
 ///
 /// A card whose rate changes is followed by the feed-forward with a lag; this takes away what
-/// the lag leaves. At 1.5 a crystal that swings by ±50 ppm in ten seconds is heard 9 µs off
-/// (median), and the 2 µs by which the device's clock estimate trembles become 3 ppm of pitch.
-const GAIN: f64 = 1.5;
+/// the lag leaves. At 2.2 a crystal that swings by ±50 ppm in ten seconds is heard 7 µs off
+/// (median), and the 2 µs by which the device's clock estimate trembles become 4 ppm of pitch.
+const GAIN: f64 = 2.2;
 
 /// Largest correction in lock. (s/s)
 ///

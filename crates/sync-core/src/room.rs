@@ -57,8 +57,6 @@ pub struct Probe {
     pub to: Tag,
     /// Where to.
     pub address: SocketAddr,
-    /// Its number.
-    pub number: u64,
 }
 
 /// What a member answers questions with.
@@ -144,12 +142,19 @@ impl Room {
         }
     }
 
-    /// Takes an answer that arrived from `address`.
-    pub fn handle_pong(&mut self, now: LocalTime, address: SocketAddr, pong: &Pong, t3: LocalTime) {
+    /// Takes an answer that arrived from `address`; `stamps` are when it was asked and when it
+    /// arrived.
+    pub fn handle_pong(
+        &mut self,
+        now: LocalTime,
+        address: SocketAddr,
+        pong: &Pong,
+        stamps: [LocalTime; 2],
+    ) {
         let Some(neighbour) = self.neighbours.values_mut().find(|n| n.tag == pong.from) else {
             return;
         };
-        if neighbour.take(now, address, pong, t3) {
+        if neighbour.take(now, address, pong, stamps) {
             self.met.get_or_insert(now);
         }
     }

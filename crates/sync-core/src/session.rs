@@ -88,6 +88,8 @@ pub enum Input {
         address: SocketAddr,
         /// What.
         pong: Box<Pong>,
+        /// When it was asked.
+        sent: LocalTime,
         /// When it reached this device, stamped at the socket.
         received: LocalTime,
     },
@@ -327,8 +329,8 @@ impl Session {
                 self.asking.answered(now);
                 let _ = self.timeline.measure(sample);
             }
-            Input::Pong { address, pong, received } => {
-                self.room.handle_pong(now, address, &pong, received);
+            Input::Pong { address, pong, sent, received } => {
+                self.room.handle_pong(now, address, &pong, [sent, received]);
             }
             Input::Reach(addresses) => {
                 if self.reach.0 != addresses {

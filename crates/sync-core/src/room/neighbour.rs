@@ -86,7 +86,6 @@ pub(super) struct Neighbour {
     addresses: Vec<SocketAddr>,
     /// Where it answered.
     path: Option<SocketAddr>,
-    asked: u64,
     unanswered: u32,
     burst_left: u32,
     /// When it answered first, after silence.
@@ -104,7 +103,6 @@ impl Neighbour {
             doubt: Span::ZERO,
             addresses: Vec::new(),
             path: None,
-            asked: 0,
             unanswered: 0,
             burst_left: 0,
             met: now,
@@ -153,7 +151,7 @@ impl Neighbour {
         now: LocalTime,
         address: SocketAddr,
         pong: &Pong,
-        t3: LocalTime,
+        [t0, t3]: [LocalTime; 2],
     ) -> bool {
         let is_back = self.path.is_none();
         if is_back {
@@ -165,7 +163,7 @@ impl Neighbour {
         self.unanswered = 0;
         self.room = pong.room.filter(|_| pong.doubt < TOO_VAGUE);
         self.doubt = pong.doubt;
-        let Pong { t0, t1, t2, .. } = *pong;
+        let Pong { t1, t2, .. } = *pong;
         // A useless exchange says so itself; the next one comes soon.
         let _ = self.filter.add(ClockSample { t0, t1, t2, t3 });
         is_back
@@ -187,8 +185,7 @@ impl Neighbour {
         if self.burst_left == 0 {
             self.unanswered = self.unanswered.saturating_add(1);
         }
-        self.asked += 1;
-        let probe = |address| Probe { to: self.tag, address, number: self.asked };
+        let probe = |address| Probe { to: self.tag, address };
         let probes = match self.path {
             Some(path) => vec![probe(path)],
             None => self.addresses.iter().copied().map(probe).collect(),
