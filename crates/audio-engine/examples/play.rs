@@ -67,6 +67,7 @@ fn main() -> Result<()> {
         clock,
         output: arguments.output.clone(),
         speaker_delay: Span::from_millis_f64(arguments.delay),
+        rates: Default::default(),
     });
     // The uptime clock is what all processes on this machine share.
     let offset = uptime()? - clock.now().as_millis_f64() / 1e3;

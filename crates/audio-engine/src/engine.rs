@@ -31,6 +31,9 @@ pub struct EngineConfig {
     pub output: Option<String>,
     /// How late the speaker sounds after the system says it does. Zero or more.
     pub speaker_delay: Span,
+    /// How much faster than their names devices ran when they were used before, by their ids.
+    /// (parts per million)
+    pub rates: BTreeMap<String, f64>,
 }
 
 /// Opens a song's file, at its start. Called once for every place of the song that has to be

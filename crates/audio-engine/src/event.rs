@@ -65,6 +65,9 @@ pub enum EngineEvent {
         /// Which song.
         file_id: FileId,
     },
+    /// What the sound system tells of the device's position has nothing to do with it; songs are
+    /// placed by when the device asks for sound, which is rougher.
+    StampsDoubted,
     /// The sound card ran dry: sound was lost, the timeline was kept.
     Underrun {
         /// How often since the engine started.

@@ -125,7 +125,7 @@ struct Faults {
 pub(crate) fn open<T>(
     id: Option<&str>,
     clock: MonotonicClock,
-    renderer: impl Fn(u32, u16) -> (Renderer, T),
+    renderer: impl Fn(&str, u32, u16) -> (Renderer, T),
 ) -> Result<(OpenOutput, T), OutputError> {
     let _quiet = Quiet::new();
     let device = find(id)?;
@@ -134,7 +134,7 @@ pub(crate) fn open<T>(
     let config = choose_config(&device, &id)?;
     let (rate, channels) = (config.sample_rate(), config.channels());
     let attempt = |buffer_size| {
-        let (renderer, control) = renderer(rate, channels);
+        let (renderer, control) = renderer(&id, rate, channels);
         let faults = Arc::new(Faults::default());
         let callback = Callback::new(renderer, &config, clock, Arc::clone(&faults), &id);
         let stream = build(&device, &config, buffer_size, callback, &faults)?;

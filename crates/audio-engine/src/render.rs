@@ -11,6 +11,7 @@ use protocol::time::{LocalTime, Span};
 use rtrb::{Consumer, Producer};
 use sync_core::ClockEstimate;
 use sync_core::device_clock::{DeviceClock, Observation};
+use sync_core::stamp_check::{StampCheck, Trust};
 
 use crate::deck::{Deck, DeckReport, DeckState, Heard, Setting};
 use crate::event::DeviceStamp;
@@ -39,6 +40,9 @@ const STEEPEST_BEND: f64 = 300e-6;
 /// A step larger than this is not bent but left to the drift control. (s)
 const LARGEST_BEND: f64 = 0.002;
 
+/// Longest latency believed of a sound system whose stamps are not.
+const LONGEST_LATENCY: Span = Span::from_millis(500);
+
 /// When a buffer is heard, as the sound system tells it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CallbackTiming {
@@ -63,6 +67,8 @@ pub(crate) struct RenderReport {
     /// Times the device's timeline broke.
     pub interruptions: u32,
     pub latency: Span,
+    /// Whether the system's stamps are believed.
+    pub trust: Trust,
     /// The device's rate against the local clock. (ppm)
     pub device_ppm: f64,
     /// One standard deviation of the device's clock.
@@ -116,6 +122,8 @@ pub(crate) struct Renderer {
     done: Producer<Box<Deck>>,
     reports: triple_buffer::Input<RenderReport>,
     stamps: Producer<DeviceStamp>,
+    check: StampCheck,
+    trust: Trust,
 }
 
 impl Renderer {
@@ -213,6 +221,11 @@ impl Renderer {
         self.estimate = Some(estimate);
     }
 
+    /// The device ran so much faster than its name when it was used before. (ppm)
+    pub(crate) fn expect_rate_ppm(&mut self, ppm: f64) {
+        self.device.expect_rate_ppm(ppm);
+    }
+
     fn follow_device(&mut self, timing: CallbackTiming) {
         if timing.is_interrupted {
             self.device.restart();
@@ -226,8 +239,22 @@ impl Renderer {
         let stamp = DeviceStamp { frame: self.rendered, heard, queued, is_interrupted };
         // Nobody may be listening: then the ring stays full.
         let _ = self.stamps.push(stamp);
-        let sooner = timing.queued.mul_f64(self.device.rate_ppm() * 1e-6);
-        let heard = timing.heard - sooner;
+        let sooner = queued.mul_f64(self.device.rate_ppm() * 1e-6);
+        let now = heard - timing.latency;
+        if is_interrupted && self.trust == Trust::Open {
+            self.check.restart();
+        }
+        let trust = self.check.take(self.rendered, heard, now);
+        if trust.is_doubted() && !self.trust.is_doubted() {
+            self.device.restart();
+        }
+        self.trust = trust;
+        let heard = if trust.is_doubted() {
+            // The moments at which the device asks are its own clock too, only a rough one.
+            now + timing.latency.clamp(Span::ZERO, LONGEST_LATENCY)
+        } else {
+            heard - sooner
+        };
         if self.device.observe(self.rendered, heard) == Observation::TimelineMoved {
             self.interruptions += 1;
         }
@@ -315,6 +342,7 @@ impl Renderer {
             at: heard + self.speaker_delay,
             interruptions: self.interruptions,
             latency: self.timing.latency,
+            trust: self.trust,
             device_ppm: self.device.rate_ppm(),
             device_sigma: self.device.uncertainty(),
         });

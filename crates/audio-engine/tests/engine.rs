@@ -54,6 +54,7 @@ fn start(output: Option<&str>) -> (Engine, EngineEvents, MonotonicClock) {
         clock,
         output: output.map(str::to_owned),
         speaker_delay: Span::ZERO,
+        rates: Default::default(),
     });
     (engine, events, clock)
 }

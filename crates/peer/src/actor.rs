@@ -244,6 +244,7 @@ impl Peer {
             Output::Changed => {
                 let is_alone = swarm.session.members().len() <= 1;
                 self.playout.engine().set_alone(is_alone);
+                self.find_clocks();
                 self.look_through_files();
                 self.keep_songs();
                 self.changed();
@@ -308,6 +309,7 @@ impl Peer {
         if self.nearby.saw(sighting) {
             self.changed();
             self.meet_nearby();
+            self.find_clocks();
         }
     }
 
@@ -331,6 +333,10 @@ impl Peer {
             EngineEvent::TrackDamaged { file_id, at } => {
                 let detail = format!("at {:.1} s", at.as_millis_f64() / 1e3);
                 self.file_fault(&file_id, NoticeCode::SongDamaged, detail);
+            }
+            EngineEvent::StampsDoubted => {
+                let name = self.playout.engine().status().output.map(|output| output.info.name);
+                self.tell(LogLevel::Warning, NoticeCode::OutputUntimed, name.unwrap_or_default());
             }
             EngineEvent::Underrun { total } => {
                 self.recorder.event(self.clock.now(), TraceEvent::Underrun);

@@ -106,6 +106,8 @@ impl Peer {
     /// Leaves the swarm, if there is one.
     pub(crate) async fn leave(&mut self) {
         self.nearby.withdraw();
+        self.nearby.withdraw_clock();
+        self.remember_skews();
         if let Some(swarm) = self.swarm.take() {
             self.playout.set_timeline(None, Schedule::silent());
             self.playout.keep(&Default::default(), &self.store);
@@ -199,9 +201,14 @@ impl Peer {
             user_id: self.user_id.clone(),
             alias: self.settings.current().alias.clone(),
             seed: random_number(),
+            skews: self.settings.current().skews.clone(),
         });
         let me = Tag::of_user(&self.user_id);
         let time = TimeLink::open(me, DatagramKey::of_swarm(&key), self.clock);
+        if let Some(time) = time.as_ref().filter(|_| self.bench.asks_neighbours) {
+            let pseudonym = DatagramKey::of_swarm(&key).pseudonym(&self.user_id);
+            self.nearby.announce_clock(&pseudonym, time.port());
+        }
         let mut swarm = Swarm::new(key, session, time);
         if let Some(address) = address {
             swarm.meet_at(address, self.clock);

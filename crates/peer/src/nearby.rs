@@ -1,19 +1,27 @@
 //! Parties on the local network, found and announced by mDNS (RFC 6762, 6763).
 //!
-//! What is announced is the relay, never the swarm: an id, the host's alias, address and
-//! port. Nobody can tell from it which swarm meets there, nor join without its key.
+//! What is announced of a party is the relay, never the swarm: an id, the host's alias, address
+//! and port. Nobody can tell from it which swarm meets there, nor join without its key.
+//!
+//! Members of a swarm also announce where they answer time datagrams, under a pseudonym that
+//! only who holds the key can tell: so they find each other while no relay is there to say it.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use mdns_sd::{ResolvedService, ServiceDaemon, ServiceEvent, ServiceInfo};
 use protocol::host::NearbyParty;
 use protocol::ids::{Alias, Label};
+use protocol::limits::MAX_ADDRESSES;
+use sync_core::room::is_local_network;
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
 /// DNS-SD type of a relay carried by an app.
 const SERVICE_TYPE: &str = "_synced-swarm._tcp.local.";
+
+/// DNS-SD type of a member that answers time datagrams.
+const CLOCK_TYPE: &str = "_swarm-clock._udp.local.";
 
 /// Version of the TXT record.
 const TXT_VERSION: &str = "1";
@@ -21,12 +29,18 @@ const TXT_VERSION: &str = "1";
 /// Parties kept in the list; more than fit on a screen, and a bound on what strangers can fill.
 const MOST_PARTIES: usize = 64;
 
+/// Members' clocks kept: more than share a room, and a bound on what strangers can fill.
+const MOST_CLOCKS: usize = 256;
+
 /// Looks around the local network for as long as it lives.
 pub struct Nearby {
     daemon: Option<ServiceDaemon>,
     parties: BTreeMap<String, NearbyParty>,
     /// This app's own announcement, which is not shown to itself.
     own: Option<(String, String)>,
+    /// Where members answer time datagrams, by pseudonym.
+    clocks: BTreeMap<String, Vec<SocketAddr>>,
+    own_clock: Option<String>,
 }
 
 /// Something changed on the local network.
@@ -38,17 +52,22 @@ impl Nearby {
     ///
     /// Without a usable network the list stays empty; everything else works.
     pub fn start(sightings: mpsc::Sender<Sighting>) -> Self {
-        let daemon = ServiceDaemon::new()
-            .and_then(|daemon| daemon.browse(SERVICE_TYPE).map(|events| (daemon, events)));
+        let daemon = ServiceDaemon::new().and_then(|daemon| {
+            let browsed = [daemon.browse(SERVICE_TYPE)?, daemon.browse(CLOCK_TYPE)?];
+            Ok((daemon, browsed))
+        });
         let daemon = match daemon {
-            Ok((daemon, events)) => {
-                tokio::spawn(async move {
-                    while let Ok(event) = events.recv_async().await {
-                        if sightings.send(Sighting(event)).await.is_err() {
-                            return;
+            Ok((daemon, browsed)) => {
+                for events in browsed {
+                    let sightings = sightings.clone();
+                    tokio::spawn(async move {
+                        while let Ok(event) = events.recv_async().await {
+                            if sightings.send(Sighting(event)).await.is_err() {
+                                return;
+                            }
                         }
-                    }
-                });
+                    });
+                }
                 Some(daemon)
             }
             Err(error) => {
@@ -56,12 +75,24 @@ impl Nearby {
                 None
             }
         };
-        Self { daemon, parties: BTreeMap::new(), own: None }
+        Self {
+            daemon,
+            parties: BTreeMap::new(),
+            own: None,
+            clocks: BTreeMap::new(),
+            own_clock: None,
+        }
     }
 
     /// Takes note of a sighting. True if the list changed.
     pub fn saw(&mut self, Sighting(event): Sighting) -> bool {
         match event {
+            ServiceEvent::ServiceResolved(service) if service.fullname.ends_with(CLOCK_TYPE) => {
+                self.saw_clock(&service)
+            }
+            ServiceEvent::ServiceRemoved(_, fullname) if fullname.ends_with(CLOCK_TYPE) => {
+                pseudonym(&fullname).is_some_and(|name| self.clocks.remove(name).is_some())
+            }
             ServiceEvent::ServiceResolved(service) => {
                 let Some(party) = party(&service) else { return false };
                 let fullname = service.fullname.clone();
@@ -75,6 +106,54 @@ impl Nearby {
             }
             ServiceEvent::ServiceRemoved(_, fullname) => self.parties.remove(&fullname).is_some(),
             _ => false,
+        }
+    }
+
+    fn saw_clock(&mut self, service: &ResolvedService) -> bool {
+        let Some(name) = pseudonym(&service.fullname) else { return false };
+        let is_full = self.clocks.len() == MOST_CLOCKS && !self.clocks.contains_key(name);
+        if is_full {
+            return false;
+        }
+        let mut addresses: Vec<SocketAddr> = service
+            .addresses
+            .iter()
+            .map(|address| SocketAddr::new(address.to_ip_addr(), service.port))
+            .filter(|address| is_local_network(&address.ip()))
+            .collect();
+        addresses.sort();
+        addresses.truncate(MAX_ADDRESSES);
+        self.clocks.insert(name.to_owned(), addresses.clone()) != Some(addresses)
+    }
+
+    /// Where the member of this pseudonym answers time datagrams, as far as the network tells.
+    pub fn clock_of(&self, pseudonym: &str) -> Option<&[SocketAddr]> {
+        self.clocks.get(pseudonym).map(Vec::as_slice)
+    }
+
+    /// Tells the network where this member answers time datagrams.
+    pub fn announce_clock(&mut self, pseudonym: &str, port: u16) {
+        self.withdraw_clock();
+        let Some(daemon) = &self.daemon else { return };
+        let host = format!("swarm-clock-{pseudonym}.local.");
+        let registered = ServiceInfo::new(CLOCK_TYPE, pseudonym, &host, "", port, None)
+            .map(ServiceInfo::enable_addr_auto)
+            .and_then(|service| {
+                let fullname = service.get_fullname().to_owned();
+                daemon.register(service).map(|()| fullname)
+            });
+        match registered {
+            Ok(fullname) => self.own_clock = Some(fullname),
+            Err(error) => warn!(%error, "cannot announce this clock on the network"),
+        }
+    }
+
+    /// Takes that back.
+    pub fn withdraw_clock(&mut self) {
+        if let (Some(daemon), Some(fullname)) = (&self.daemon, self.own_clock.take())
+            && let Err(error) = daemon.unregister(&fullname)
+        {
+            debug!(%error, "cannot take the clock's announcement back");
         }
     }
 
@@ -118,10 +197,17 @@ impl Nearby {
 impl Drop for Nearby {
     fn drop(&mut self) {
         self.withdraw();
+        self.withdraw_clock();
         if let Some(daemon) = self.daemon.take() {
             let _ = daemon.shutdown();
         }
     }
+}
+
+/// The pseudonym in the name of a clock, if it has the form of one.
+fn pseudonym(fullname: &str) -> Option<&str> {
+    let name = fullname.strip_suffix(CLOCK_TYPE)?.strip_suffix('.')?;
+    (name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(name)
 }
 
 /// What a resolved service says, if it says it in a form we accept.
@@ -193,6 +279,38 @@ mod tests {
         assert!(said(&SOUND, "fe80::7").is_none(), "an address that a URL cannot carry");
         let name = said(&but("name", "Red\u{202e}\u{7}Fox"), "192.168.1.7").unwrap().name;
         assert!(!name.contains(['\u{202e}', '\u{7}']), "{name:?}");
+    }
+
+    #[tokio::test]
+    async fn a_members_clock_is_found_on_the_network_by_who_knows_its_pseudonym() {
+        let (to_ada, _) = mpsc::channel(64);
+        let (to_mia, mut mia_sees) = mpsc::channel(64);
+        let (mut ada, mut mia) = (Nearby::start(to_ada), Nearby::start(to_mia));
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).unwrap();
+        let name = protocol::ids::hex(&random);
+        ada.announce_clock(&name, 4_712);
+        let found = tokio::time::timeout(Duration::from_secs(20), async {
+            loop {
+                mia.saw(mia_sees.recv().await.unwrap());
+                if let Some(addresses) = mia.clock_of(&name) {
+                    break addresses.to_vec();
+                }
+            }
+        })
+        .await
+        .expect("the announcement arrives");
+        assert!(found.iter().all(|address| address.port() == 4_712), "{found:?}");
+        assert_eq!(mia.clock_of("0000000000000000"), None);
+    }
+
+    #[test]
+    fn names_that_are_no_pseudonyms_are_passed_over() {
+        let fits = |name: &str| pseudonym(&format!("{name}.{CLOCK_TYPE}")).is_some();
+        assert!(fits("0123456789abcdef"));
+        for bad in ["", "0123", "../../../etc/pass", "0123456789abcdeg"] {
+            assert!(!fits(bad), "{bad:?}");
+        }
     }
 
     #[tokio::test]

@@ -37,8 +37,10 @@ impl Playout {
         clock: MonotonicClock,
         output: Option<String>,
         speaker_delay: Span,
+        rates: BTreeMap<String, f64>,
     ) -> Self {
-        let (engine, engine_events) = Engine::start(EngineConfig { clock, output, speaker_delay });
+        let config = EngineConfig { clock, output, speaker_delay, rates };
+        let (engine, engine_events) = Engine::start(config);
         let (sender, events) = mpsc::channel(EVENT_DEPTH);
         // The engine's channel blocks; this thread ends when engine or member does.
         std::thread::spawn(move || {

@@ -17,6 +17,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::alias::friendly_alias;
 
+/// Clocks and sound devices remembered. More than a household has.
+const MOST_REMEMBERED: usize = 64;
+
 const FILE_NAME: &str = "settings.json";
 
 /// The settings file cannot be read or written.
@@ -64,6 +67,12 @@ pub struct Settings {
     /// shown to the next one by accident.
     #[serde(default)]
     pub shares: BTreeMap<String, Vec<FileId>>,
+    /// How much faster than this device's clock those of members ran that were met. (ppm)
+    #[serde(default)]
+    pub skews: BTreeMap<UserId, f64>,
+    /// How much faster than their names sound devices ran, by their ids. (ppm)
+    #[serde(default)]
+    pub rates: BTreeMap<String, f64>,
     /// Keys of other versions.
     #[serde(flatten)]
     pub unknown: serde_json::Map<String, serde_json::Value>,
@@ -96,6 +105,8 @@ impl Settings {
             files_per_member: default_files(),
             network: NetworkSettings::default(),
             shares: BTreeMap::new(),
+            skews: BTreeMap::new(),
+            rates: BTreeMap::new(),
             unknown: serde_json::Map::new(),
         })
     }
@@ -103,6 +114,25 @@ impl Settings {
     /// The speaker delay as a length of time.
     pub fn speaker_delay(&self) -> Span {
         Span::from_millis_f64(self.speaker_delay_ms.get())
+    }
+
+    /// Remembers how fast clocks ran. Of many the ones that are not met again go.
+    pub fn remember_skews(&mut self, met: impl IntoIterator<Item = (UserId, f64)>) {
+        let met: BTreeMap<UserId, f64> = met.into_iter().collect();
+        let room = MOST_REMEMBERED.saturating_sub(met.len());
+        while self.skews.len() > room {
+            let other = self.skews.keys().find(|id| !met.contains_key(*id)).cloned();
+            let Some(other) = other else { break };
+            self.skews.remove(&other);
+        }
+        self.skews.extend(met);
+    }
+
+    /// Remembers how fast a sound device ran.
+    pub fn remember_rate(&mut self, output: &str, ppm: f64) {
+        if self.rates.len() < MOST_REMEMBERED || self.rates.contains_key(output) {
+            self.rates.insert(output.to_owned(), ppm);
+        }
     }
 
     /// What is shared in one swarm.

@@ -64,7 +64,12 @@ impl Peer {
         let Bench { clock_offset, clock_ppm, .. } = config.bench;
         let clock = MonotonicClock::skewed(clock_offset, clock_ppm);
         let output = config.output.or_else(|| settings.current().output.clone());
-        let playout = Playout::start(clock, output.clone(), settings.current().speaker_delay());
+        let playout = Playout::start(
+            clock,
+            output.clone(),
+            settings.current().speaker_delay(),
+            settings.current().rates.clone(),
+        );
         let (sighting_sender, sightings) = mpsc::channel(SIGHTING_DEPTH);
         let (request_sender, requests) = mpsc::channel(INTENT_DEPTH);
         let mut notices = Notices::default();

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use protocol::LocalTime;
+use protocol::datagram::DatagramKey;
 use protocol::host::{ClockView, LogLevel, NoticeCode};
-use protocol::ids::FileId;
+use protocol::ids::{FileId, UserId};
 use protocol::sync::SyncReport;
 use protocol::time::{MediaTime, Span};
 use protocol::trace::{TimeSource, TraceEvent};
@@ -22,6 +23,10 @@ const CUE_PAUSE: Duration = Duration::from_millis(4);
 /// Members up to which everyone tells the others every second how well it keeps time. Larger
 /// swarms tell less often, so that all together say no more.
 const CHATTY: usize = 10;
+
+/// Doubt of a sound device's clock below which its rate is worth remembering. (one standard
+/// deviation)
+const WELL_KNOWN_OUTPUT: Span = Span::from_micros(10);
 
 /// A place that is being decoded for a start.
 #[derive(Debug)]
@@ -40,6 +45,21 @@ impl Peer {
             let reach = if asks { swarm.reach() } else { Vec::new() };
             swarm.session.handle(now, Input::Reach(reach));
         }
+    }
+
+    /// Tells the session where members answer that were found on the network itself.
+    pub(crate) fn find_clocks(&mut self) {
+        let now = self.clock.now();
+        let Some(swarm) = self.swarm.as_mut().filter(|_| self.bench.asks_neighbours) else {
+            return;
+        };
+        let key = DatagramKey::of_swarm(&swarm.key);
+        let members = swarm.session.members().iter().map(|member| &member.user_id);
+        let found = members
+            .filter(|id| **id != self.user_id)
+            .filter_map(|id| Some((id.clone(), self.nearby.clock_of(&key.pseudonym(id))?.to_vec())))
+            .collect();
+        swarm.session.handle(now, Input::Found(found));
     }
 
     /// Gets a place ready, and says so once it is.
@@ -104,6 +124,25 @@ impl Peer {
             let source = self.root.clone().map_or(TimeSource::Relay, TimeSource::Peer);
             self.recorder.event(now, TraceEvent::RootChanged { source });
         }
+    }
+
+    /// Remembers how fast clocks run, so that the next meeting begins by it.
+    pub(crate) fn remember_skews(&mut self) {
+        let Some(swarm) = &self.swarm else { return };
+        let skews: Vec<(UserId, f64)> =
+            swarm.session.known_skews().map(|(id, ppm)| (id.clone(), ppm)).collect();
+        let output = self.playout.engine().status().output;
+        let rate = output
+            .filter(|output| output.clock_sigma.is_some_and(|sigma| sigma < WELL_KNOWN_OUTPUT));
+        if skews.is_empty() && rate.is_none() {
+            return;
+        }
+        self.remember(|settings| {
+            settings.remember_skews(skews);
+            if let Some(output) = rate {
+                settings.remember_rate(&output.info.id, output.rate_ppm);
+            }
+        });
     }
 
     /// Writes down what was measured lately.

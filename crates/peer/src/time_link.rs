@@ -7,7 +7,7 @@
 //! ask is decided here: who signs with the swarm's key, and not too often.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
 use audio_engine::MonotonicClock;
@@ -17,7 +17,7 @@ use protocol::sync::TimeService;
 use protocol::time::{LocalTime, Span, SwarmTime};
 use sync_core::ClockSample;
 use sync_core::rate::{Rate, TokenBuckets};
-use sync_core::room::{Face, Probe};
+use sync_core::room::{Face, Probe, is_local_network};
 use time_socket::TimeSocket;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -146,6 +146,11 @@ impl TimeLink {
         }
     }
 
+    /// The port at which neighbours can ask.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where neighbours can ask. On this computer too if the relay is `here`: then the other
     /// members may be.
     pub(crate) fn addresses(&self, here: bool) -> Vec<SocketAddr> {
@@ -153,7 +158,7 @@ impl TimeLink {
         let mut found: Vec<IpAddr> = interfaces
             .into_iter()
             .map(|interface| interface.ip())
-            .filter(is_local_network)
+            .filter(|address| is_local_network(address) && !address.is_loopback())
             .collect();
         // IPv4 first: it is what rooms have.
         found.sort();
@@ -176,19 +181,6 @@ impl Drop for TimeLink {
     fn drop(&mut self) {
         self.task.abort();
     }
-}
-
-/// Addresses that only a local network leads to: nothing else is told to the others.
-fn is_local_network(address: &IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_private() || v4.is_link_local(),
-        IpAddr::V6(v6) => is_unique_local(v6),
-    }
-}
-
-/// fc00::/7. Link-local addresses need a scope, which means something on one device only.
-fn is_unique_local(address: &Ipv6Addr) -> bool {
-    address.segments()[0] & 0xfe00 == 0xfc00
 }
 
 struct Worker {
@@ -395,22 +387,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_addresses_of_local_networks_are_told() {
-        for (text, is_told) in [
-            ("192.168.1.7", true),
-            ("10.0.0.1", true),
-            ("172.20.0.3", true),
-            ("169.254.3.3", true),
-            ("fd12::1", true),
-            ("127.0.0.1", false),
-            ("8.8.8.8", false),
-            ("2001:db8::1", false),
-            ("fe80::1", false),
-            ("::1", false),
-        ] {
-            let address: IpAddr = text.parse().unwrap();
-            assert_eq!(is_local_network(&address), is_told, "{text}");
-        }
+    async fn this_computer_is_told_only_to_those_who_may_be_on_it() {
         let link = open(1, "blue otter");
         assert_eq!(link.addresses(true)[0], address(&link));
         assert!(!link.addresses(false).contains(&address(&link)));

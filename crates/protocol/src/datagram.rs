@@ -73,6 +73,13 @@ impl DatagramKey {
         Self(mac(secret, &token.0.to_be_bytes()))
     }
 
+    /// What a member of this key's swarm is called on a network where others listen: the same
+    /// name every time for those who hold the key, and no name for anyone else.
+    pub fn pseudonym(&self, user_id: &UserId) -> String {
+        let text = format!("name on the local network: {user_id}");
+        hex(&mac(&self.0, text.as_bytes())[..8])
+    }
+
     /// Reads 64 hex digits.
     pub fn parse(text: &str) -> Option<Self> {
         let nibble = |at: usize| char::from(*text.as_bytes().get(at)?).to_digit(16);
@@ -394,6 +401,16 @@ mod tests {
             ping().encode(&key("k")).len(),
             pong(Some(room(drift()))).encode(&key("k")).len()
         );
+    }
+
+    #[test]
+    fn a_pseudonym_needs_the_key_and_names_one_member() {
+        let [ada, mia] = ["ada", "mia"].map(|id| UserId::parse(id).expect("a plain id"));
+        let name = key("blue otter").pseudonym(&ada);
+        assert_eq!(name, key("blue otter").pseudonym(&ada));
+        assert_ne!(name, key("blue otter").pseudonym(&mia));
+        assert_ne!(name, key("red otter").pseudonym(&ada));
+        assert!(name.len() == 16 && !name.contains("ada"), "{name}");
     }
 
     #[test]

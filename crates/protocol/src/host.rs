@@ -572,6 +572,9 @@ pub enum NoticeCode {
     OutputReady,
     /// Sound was cut for a moment because the computer was busy.
     Underrun,
+    /// The sound system does not tell when its device sounds; this one may be some milliseconds
+    /// off.
+    OutputUntimed,
     /// A setting was out of range and was not taken.
     BadSetting,
     /// What this device knows of time was written; the detail says where.

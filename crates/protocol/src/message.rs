@@ -4,7 +4,7 @@
 //! ignored, so either side may grow; an unknown `type` is answered with
 //! [`ErrorCode::UnknownType`]. `docs/protocol.md` shows each message by example.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 

@@ -1,7 +1,7 @@
 //! What members tell each other about keeping time: where they can be asked for it, whether
 //! they could start, and how well they are in sync. All of it travels over the relay.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 

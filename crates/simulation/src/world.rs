@@ -113,6 +113,7 @@ impl World {
             user_id: user_id.clone(),
             alias: Alias::parse(name).expect("user ids are plain text"),
             seed: self.devices.len() as u64,
+            skews: Default::default(),
         });
         self.devices.push(Device {
             session,

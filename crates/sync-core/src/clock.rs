@@ -69,6 +69,11 @@ pub(crate) struct LineError {
 /// for a while; more is a measuring error. 600 ppm admits both at once.
 pub(crate) const MAX_SKEW: f64 = 600e-6;
 
+/// Doubt of a skew below which it is worth remembering. (s/s, one standard deviation)
+///
+/// A third of what a remembered skew counts as.
+const MEMORABLE_SKEW: f64 = 1e-6;
+
 /// Doubt from which a clock is not fit to play by. (one standard deviation)
 ///
 /// Listeners fuse two equal sounds up to about five milliseconds apart.
@@ -169,6 +174,11 @@ impl ClockEstimate {
     /// How much faster the swarm's clock runs than this device's. (parts per million)
     pub fn skew_ppm(&self) -> f64 {
         self.skew * 1e6
+    }
+
+    /// True once the skew is known well enough to be remembered for the next meeting.
+    pub(crate) fn knows_skew(&self) -> bool {
+        self.error.skew.sqrt() < MEMORABLE_SKEW
     }
 
     /// One standard deviation of the conversion at `now`; grows with distance from the last

@@ -43,6 +43,9 @@ const INITIAL_RATE_SIGMA: f64 = 100e-6;
 /// The same after an underrun, when the rate was already known. (s/s)
 const KEPT_RATE_SIGMA: f64 = 10e-6;
 
+/// Furthest that a sound card can be from its name. (parts per million)
+const MOST_PPM: f64 = 1_000.0;
+
 /// Random walk of a card's rate. (s/s per √s)
 ///
 /// A crystal in peace. With whole-frame stamps every 85 ms their rounding is heard as 1.5 µs and
@@ -173,6 +176,15 @@ impl DeviceClock {
             bends: Bends::default(),
             scatter: Scatter::default(),
             unrest: Unrest::default(),
+        }
+    }
+
+    /// The device ran so much faster than its name when it was used before. (parts per million)
+    /// Of use before the first stamp.
+    pub fn expect_rate_ppm(&mut self, ppm: f64) {
+        if self.line.is_none() {
+            self.stretch = 1.0 / (1.0 + ppm.clamp(-MOST_PPM, MOST_PPM) * 1e-6) - 1.0;
+            self.stretch_sigma = KEPT_RATE_SIGMA;
         }
     }
 

@@ -17,11 +17,12 @@
 mod neighbour;
 mod rudder;
 
+use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
 
 use protocol::datagram::{Line, Pong, RoomTime, Tag};
 use protocol::ids::UserId;
+use protocol::limits::MAX_ADDRESSES;
 use protocol::message::PeerInfo;
 use protocol::time::{LocalTime, Span};
 
@@ -79,12 +80,26 @@ pub struct RelayView {
     pub is_learnt: bool,
 }
 
+/// True for addresses that only a local network or this computer leads to. Nothing else is told
+/// to others, and nothing else is asked when others tell it: who could name any address could
+/// make a whole swarm ask there.
+pub fn is_local_network(address: &IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_private() || v4.is_link_local() || v4.is_loopback(),
+        // fc00::/7. Link-local addresses need a scope, which means something on one device only.
+        IpAddr::V6(v6) => v6.segments()[0] & 0xfe00 == 0xfc00 || v6.is_loopback(),
+    }
+}
+
 /// This device's part in its room.
 #[derive(Debug)]
 pub struct Room {
     me: UserId,
     /// Makes the names of rooms founded here unlike those founded elsewhere.
     seed: u64,
+    skews: BTreeMap<UserId, f64>,
+    /// Where members answer, as the network itself tells.
+    found: BTreeMap<UserId, Vec<SocketAddr>>,
     neighbours: BTreeMap<UserId, Neighbour>,
     place: Option<Place>,
     probes: VecDeque<Probe>,
@@ -111,11 +126,14 @@ struct Place {
 }
 
 impl Room {
-    /// A member that has met nobody yet. `seed` is a random number.
-    pub fn new(me: UserId, seed: u64) -> Self {
+    /// A member that has met nobody yet. `seed` is a random number, `skews` are those of members
+    /// who were met before. (ppm)
+    pub fn new(me: UserId, seed: u64, skews: BTreeMap<UserId, f64>) -> Self {
         Self {
             me,
             seed,
+            skews,
+            found: BTreeMap::new(),
             neighbours: BTreeMap::new(),
             place: None,
             probes: VecDeque::new(),
@@ -131,15 +149,28 @@ impl Room {
             neighbour.is_present = false;
         }
         for member in members.iter().filter(|member| member.user_id != self.me) {
-            if member.addresses.is_empty() {
+            let found = self.found.get(&member.user_id).into_iter().flatten();
+            let mut addresses = member.addresses.clone();
+            addresses.extend(found.filter(|address| !member.addresses.contains(address)));
+            addresses.retain(|address| is_local_network(&address.ip()));
+            addresses.truncate(MAX_ADDRESSES);
+            if addresses.is_empty() {
                 continue;
             }
             self.asking_since.get_or_insert(now);
             self.neighbours
                 .entry(member.user_id.clone())
-                .or_insert_with(|| Neighbour::new(Tag::of_user(&member.user_id), now))
-                .reach_at(now, &member.addresses);
+                .or_insert_with(|| {
+                    let skew = self.skews.get(&member.user_id).copied();
+                    Neighbour::new(Tag::of_user(&member.user_id), now, skew)
+                })
+                .reach_at(now, &addresses);
         }
+    }
+
+    /// Where members answer beside what the relay says. Of use with the next list of members.
+    pub fn set_found(&mut self, found: BTreeMap<UserId, Vec<SocketAddr>>) {
+        self.found = found;
     }
 
     /// Takes an answer that arrived from `address`; `stamps` are when it was asked and when it
@@ -245,6 +276,12 @@ impl Room {
         let apart = direct.to_swarm(now) - room.to_swarm(now);
         let doubt = room.uncertainty(now) + direct.uncertainty(now);
         (apart.abs() > doubt.mul_f64(DISAGREEMENT) + NOTABLE).then_some(apart)
+    }
+
+    /// How much faster than this device's clock those of neighbours run, where that is known
+    /// well. (ppm)
+    pub fn known_skews(&self) -> impl Iterator<Item = (&UserId, f64)> {
+        self.neighbours.iter().filter_map(|(id, neighbour)| Some((id, neighbour.known_skew()?)))
     }
 
     fn leads(&self) -> bool {
@@ -437,5 +474,34 @@ impl Place {
             self.corrections.remove(0);
         }
         self.corrections.push(correction);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_local_networks_are_asked() {
+        for (text, is_local) in [
+            ("192.168.1.7", true),
+            ("10.0.0.1", true),
+            ("172.20.0.3", true),
+            ("169.254.3.3", true),
+            ("127.0.0.1", true),
+            ("fd12::1", true),
+            ("::1", true),
+            ("8.8.8.8", false),
+            ("172.40.0.1", false),
+            ("2001:db8::1", false),
+            ("fe80::1", false),
+        ] {
+            assert_eq!(is_local_network(&text.parse().expect("an address")), is_local, "{text}");
+        }
+        let mut room = Room::new(UserId::parse("me").expect("a plain id"), 0, BTreeMap::new());
+        let mut other = PeerInfo::new(UserId::parse("other").expect("a plain id"), None);
+        other.addresses = vec![SocketAddr::from(([8, 8, 8, 8], 53))];
+        room.set_members(LocalTime::default(), &[other]);
+        assert_eq!(room.due(), None, "there is nobody to ask");
     }
 }

@@ -18,8 +18,8 @@ mod roster;
 mod start;
 mod wishes;
 
+use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
 
 use protocol::datagram::Pong;
 use protocol::host::{LogLevel, NoticeCode};
@@ -52,6 +52,9 @@ pub struct SessionConfig {
     pub alias: Alias,
     /// A random number, which makes the names of rooms founded here unlike all others.
     pub seed: u64,
+    /// How much faster than this device's clock those of other members ran when they were met
+    /// before. (parts per million)
+    pub skews: BTreeMap<UserId, f64>,
 }
 
 /// Something that happened.
@@ -93,6 +96,8 @@ pub enum Input {
         /// When it reached this device, stamped at the socket.
         received: LocalTime,
     },
+    /// Where other members answer time datagrams, as the network itself tells.
+    Found(BTreeMap<UserId, Vec<SocketAddr>>),
     /// Where this device answers time datagrams.
     Reach(Vec<SocketAddr>),
     /// A place asked for by [`Output::Cue`] is decoded.
@@ -285,7 +290,7 @@ impl Session {
     /// A member that has not met the relay yet.
     pub fn new(config: SessionConfig) -> Self {
         Self {
-            room: Room::new(config.user_id.clone(), config.seed),
+            room: Room::new(config.user_id.clone(), config.seed, config.skews.clone()),
             config,
             link: Link::Down,
             resume: None,
@@ -332,6 +337,7 @@ impl Session {
             Input::Pong { address, pong, sent, received } => {
                 self.room.handle_pong(now, address, &pong, [sent, received]);
             }
+            Input::Found(found) => self.room.set_found(found),
             Input::Reach(addresses) => {
                 if self.reach.0 != addresses {
                     self.reach = (addresses, false);
@@ -433,6 +439,12 @@ impl Session {
     /// The member whose clock leads this device's room, if it is in one.
     pub fn room_root(&self) -> Option<&UserId> {
         self.room.root()
+    }
+
+    /// How much faster than this device's clock those of neighbours run, where that is known
+    /// well. (parts per million)
+    pub fn known_skews(&self) -> impl Iterator<Item = (&UserId, f64)> {
+        self.room.known_skews()
     }
 
     /// How well a member keeps time, as it said last.

@@ -26,9 +26,10 @@ const BACKWARD: Span = Span::from_millis(15);
 const STALE: Span = Span::from_millis(250);
 
 /// What is known of a sound system's stamps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Trust {
     /// Too few were seen.
+    #[default]
     Open,
     /// They are to be believed.
     Trusted,
@@ -38,6 +39,13 @@ pub enum Trust {
     Backward,
     /// They tell of long ago.
     Stale,
+}
+
+impl Trust {
+    /// True once the stamps were found to have nothing to do with the sound.
+    pub fn is_doubted(self) -> bool {
+        !matches!(self, Self::Open | Self::Trusted)
+    }
 }
 
 /// Judges the stamps of one stream, once.
@@ -60,6 +68,12 @@ impl StampCheck {
             last: None,
             trust: Trust::Open,
         }
+    }
+
+    /// The stream began anew before its stamps were judged: frames are counted from zero.
+    pub fn restart(&mut self) {
+        (self.first, self.last) = (None, None);
+        self.settling = SETTLING_STAMPS;
     }
 
     /// Takes one stamp, told at `now`: `frame` is heard at `heard`. What it says once it is no

@@ -5,6 +5,7 @@
 
 use protocol::limits::MAX_MESSAGE;
 use protocol::message::{Joined, PeerInfo, PresenceAction, SharedFile};
+use protocol::sync::Reach;
 use protocol::{ServerMessage, UserId};
 use serde::Serialize;
 
@@ -79,7 +80,11 @@ fn shed_peers(peers: &mut Vec<PeerInfo>, surplus: &mut usize, rest: &mut Vec<Ser
         && let Some(peer) = peers.pop()
     {
         *surplus = surplus.saturating_sub(length(&peer) + ",".len());
-        let PeerInfo { user_id, alias, .. } = peer;
+        let PeerInfo { user_id, alias, addresses, .. } = peer;
+        if !addresses.is_empty() {
+            let reach = Reach { addresses };
+            rest.push(ServerMessage::Reach { user_id: user_id.clone(), reach });
+        }
         // Ahead of the rest, which may be about this very member.
         rest.insert(0, ServerMessage::Presence { user_id, action: PresenceAction::Join, alias });
     }

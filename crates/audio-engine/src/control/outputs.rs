@@ -45,7 +45,14 @@ impl Control {
     }
 
     fn open(&self, id: Option<&str>) -> Result<Active, OutputError> {
-        let (device, mut renderer) = output::open(id, self.config.clock, renderer)?;
+        let made = |id: &str, rate, channels| {
+            let (mut renderer, control) = renderer(rate, channels);
+            if let Some(ppm) = self.config.rates.get(id) {
+                renderer.expect_rate_ppm(*ppm);
+            }
+            (renderer, control)
+        };
+        let (device, mut renderer) = output::open(id, self.config.clock, made)?;
         renderer.set_estimate(self.estimate);
         renderer.set_speaker_delay(self.config.speaker_delay);
         renderer.set_alone(self.is_alone);

@@ -17,6 +17,9 @@ impl Control {
         let Some(active) = &mut self.output else { return };
         let report = active.renderer.report();
         let before = std::mem::replace(&mut active.seen, report);
+        if report.trust.is_doubted() && !before.trust.is_doubted() {
+            self.events.put(EngineEvent::StampsDoubted);
+        }
         if report.interruptions > before.interruptions {
             let total = self.totals.underruns + report.interruptions;
             self.events.put(EngineEvent::Underrun { total });

@@ -4,6 +4,7 @@ use protocol::time::Span;
 use rtrb::{Consumer, Producer, RingBuffer};
 use sync_core::ClockEstimate;
 use sync_core::device_clock::DeviceClock;
+use sync_core::stamp_check::{StampCheck, Trust};
 use triple_buffer::triple_buffer;
 
 use super::{CHUNK_FRAMES, CallbackTiming, RenderReport, Renderer, SLOTS};
@@ -78,6 +79,8 @@ pub(crate) fn renderer(sample_rate: u32, channels: u16) -> (Renderer, RendererCo
         done: done_in,
         reports: report_in,
         stamps: stamp_in,
+        check: StampCheck::new(sample_rate),
+        trust: Trust::Open,
     };
     let control = RendererControl {
         sample_rate,

@@ -103,9 +103,9 @@ pub(super) struct Scatter {
 }
 
 impl Default for Scatter {
-    /// Not fine, until stamps have shown that they are.
+    /// Fine, until stamps have shown that they are not.
     fn default() -> Self {
-        let variance = 2.0 * FINE * FINE;
+        let variance = FINE * FINE / 2.0;
         Self { variance, square: variance * variance }
     }
 }

@@ -1,6 +1,6 @@
 //! One other member on the local network: where it answers, what it says, when to ask again.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 use protocol::datagram::{Pong, RoomTime, Tag};
 use protocol::time::{LocalTime, Span};
@@ -94,11 +94,12 @@ pub(super) struct Neighbour {
 }
 
 impl Neighbour {
-    pub fn new(tag: Tag, now: LocalTime) -> Self {
+    pub fn new(tag: Tag, now: LocalTime, skew_ppm: Option<f64>) -> Self {
+        let filter = skew_ppm.map_or_else(ClockFilter::new, ClockFilter::with_skew_ppm);
         Self {
             tag,
             is_present: true,
-            filter: ClockFilter::new(),
+            filter,
             room: None,
             doubt: Span::ZERO,
             addresses: Vec::new(),
@@ -134,6 +135,12 @@ impl Neighbour {
     /// True while it answers, near enough to share a room.
     pub fn is_alive(&self) -> bool {
         self.path.is_some() && self.filter.shortest_round_trip().is_none_or(|trip| trip < FAR)
+    }
+
+    /// How much faster its clock runs, once that is known as well as it will ever be. (ppm)
+    pub fn known_skew(&self) -> Option<f64> {
+        let estimate = self.filter.estimate()?;
+        estimate.knows_skew().then(|| estimate.skew_ppm())
     }
 
     /// From this device's clock to the room's, as this neighbour knows it.

@@ -1,6 +1,6 @@
 //! The swarm as the relay last described it.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 use protocol::ids::{Alias, FileId, UserId};
 use protocol::limits::{MAX_FILES_PER_SWARM, MAX_MEMBERS};

@@ -118,6 +118,7 @@ impl Session {
         let known = self.timeline.root_clock();
         let Some(clock) = known.filter(|clock| clock.is_fit_to_play(now)) else { return };
         let Some(start) = self.start.take() else { return };
+        self.slowest = Slowest::default();
         for armed in start.answers.values() {
             self.slowest.hear(armed);
         }

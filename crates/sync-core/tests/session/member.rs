@@ -161,6 +161,7 @@ pub fn session(name: &str) -> Session {
         user_id: id(name),
         alias: Alias::parse(name).expect("a plain name"),
         seed: 0,
+        skews: Default::default(),
     })
 }
 
