@@ -71,6 +71,8 @@ pub(crate) struct Peer {
     pub(crate) recorder: Recorder,
     /// Where that is written when somebody asks.
     pub(crate) traces: PathBuf,
+    /// The selected song whose beginning is kept decoded while nothing is on air.
+    pub(crate) expected: Option<FileId>,
     /// A place that is being decoded for a start.
     pub(crate) cueing: Option<Cueing>,
     pub(crate) inbox: Arc<StoreInbox>,
@@ -383,6 +385,7 @@ impl Peer {
             wanted.extend(swarm.session.selection().cloned());
         }
         self.playout.keep(&wanted, &self.store);
+        self.cue_selection();
     }
 
     fn store_changed(&mut self, changes: Changes) {

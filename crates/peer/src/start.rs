@@ -110,6 +110,7 @@ impl Peer {
             sync_checks: 0,
             recorder: Recorder::default(),
             traces: config.data_dir.join("traces"),
+            expected: None,
             cueing: None,
             inbox: inbox.clone(),
             signals: None,

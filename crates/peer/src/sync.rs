@@ -62,6 +62,20 @@ impl Peer {
         swarm.session.handle(now, Input::Found(found));
     }
 
+    /// Has the beginning of the selected song decoded while nothing is on air, so that a start
+    /// finds it ready.
+    pub(crate) fn cue_selection(&mut self) {
+        let session = self.swarm.as_ref().map(|swarm| &swarm.session);
+        let idle = session.filter(|session| session.schedule().is_silent());
+        let selected = idle.and_then(|session| session.selection()).cloned();
+        if selected != self.expected {
+            self.expected.clone_from(&selected);
+            if let Some(file_id) = selected.filter(|_| self.cueing.is_none()) {
+                self.playout.engine().cue(file_id, MediaTime::default());
+            }
+        }
+    }
+
     /// Gets a place ready, and says so once it is.
     pub(crate) fn cue(&mut self, file_id: FileId, position: MediaTime) {
         self.tell_output_notice();

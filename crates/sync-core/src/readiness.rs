@@ -1,7 +1,7 @@
 //! Who holds what, whether a song can start, and telling the others what this device holds.
 
 use protocol::ids::{FileId, UserId};
-use protocol::message::{FileReadiness, PeerInfo};
+use protocol::message::{FileAnnouncement, FileReadiness, PeerInfo};
 use protocol::time::{LocalTime, Span};
 
 /// Shortest time between two reports of what this device holds.
@@ -33,6 +33,14 @@ pub fn progress(member: &PeerInfo, file: &FileId) -> Progress {
 /// True when every member could start `file` at once.
 pub fn everyone_can_play(members: &[PeerInfo], file: &FileId) -> bool {
     !members.is_empty() && missing(members, file).next().is_none()
+}
+
+/// True when every member holds all of `file`.
+pub fn everyone_holds(members: &[PeerInfo], file: &FileAnnouncement) -> bool {
+    members.iter().all(|member| {
+        let held = member.readiness.iter().find(|held| held.file_id == file.file_id);
+        held.is_some_and(|held| held.held_bytes >= file.size)
+    })
 }
 
 /// Those who could not start `file` at once.

@@ -11,6 +11,7 @@ use protocol::message::Playback;
 use protocol::time::{LocalTime, MediaTime};
 
 use super::{Link, Session, Wish};
+use crate::readiness;
 use crate::schedule::{PlayoutPlan, Schedule, Turn};
 
 impl Session {
@@ -114,12 +115,25 @@ impl Session {
             Some(place) if plan.is_paused => {
                 self.alter(now, |plan| plan.position = place.max(MediaTime::default()));
             }
+            // Nobody has to be asked for what everybody holds whole.
+            Some(place) if self.everyone_holds(&plan.file_id) => {
+                self.alter(now, |plan| plan.position = place.max(MediaTime::default()));
+            }
+            None if plan.is_paused && self.everyone_holds(&plan.file_id) => {
+                self.alter(now, |plan| plan.is_paused = false);
+            }
             Some(place) => self.begin_start(now, plan.file_id, place, plan.repeat),
             None if plan.is_paused => {
                 self.begin_start(now, plan.file_id, plan.position, plan.repeat);
             }
             None => {}
         }
+    }
+
+    /// True if every member holds all of a file.
+    fn everyone_holds(&self, file_id: &FileId) -> bool {
+        let Some(shared) = self.roster.file(file_id) else { return false };
+        readiness::everyone_holds(self.roster.members(), &shared.file)
     }
 
     /// Plays a file as soon as the song on air has been heard to its `end`.
