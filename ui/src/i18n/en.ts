@@ -47,7 +47,8 @@ export const notices = {
   'output-unavailable':
     'No sound device could be opened, so this device is silent. Choose another output or connect one.',
   'output-ready': 'The sound device is in use again, in time with the others.',
-  'output-untimed': 'This output does not tell when it sounds, so it may be some milliseconds off. Speaker delay can make up for it.',
+  'output-untimed':
+    'This output does not tell when it sounds, so it may be some milliseconds off. Speaker delay can make up for it.',
   underrun: 'Sound was cut for a moment because this device was busy. It is back in its place.',
   'bad-setting': 'A setting was out of range and was not changed.',
   'trace-saved': 'A trace was saved. It holds time stamps only: no names, no keys, no music.',
