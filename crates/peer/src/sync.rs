@@ -20,6 +20,9 @@ use crate::actor::{Peer, far_future};
 /// Between looks whether a place is decoded: a small part of what a start takes anyway.
 const CUE_PAUSE: Duration = Duration::from_millis(4);
 
+/// How long a place is looked at: longer than a director waits.
+const CUE_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Members up to which everyone tells the others every second how well it keeps time. Larger
 /// swarms tell less often, so that all together say no more.
 const CHATTY: usize = 10;
@@ -34,6 +37,8 @@ pub(crate) struct Cueing {
     pub(crate) file_id: FileId,
     position: MediaTime,
     next_look: Instant,
+    /// Nobody waits any longer by then.
+    until: Instant,
 }
 
 impl Peer {
@@ -80,7 +85,8 @@ impl Peer {
     pub(crate) fn cue(&mut self, file_id: FileId, position: MediaTime) {
         self.tell_output_notice();
         let next_look = Instant::now();
-        self.cueing = Some(Cueing { file_id: file_id.clone(), position, next_look });
+        let until = next_look + CUE_PATIENCE;
+        self.cueing = Some(Cueing { file_id: file_id.clone(), position, next_look, until });
         self.keep_songs();
         self.playout.engine().cue(file_id, position);
         self.look_at_cue();
@@ -93,6 +99,10 @@ impl Peer {
     pub(crate) fn look_at_cue(&mut self) {
         let Some(cueing) = &mut self.cueing else { return };
         cueing.next_look = Instant::now() + CUE_PAUSE;
+        if cueing.next_look > cueing.until {
+            self.cueing = None;
+            return;
+        }
         // Without an output there is nothing to wait for: whatever is decoded is not heard.
         let engine = self.playout.engine();
         let is_silent = engine.status().output.is_none();

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use audio_engine::MonotonicClock;
 use protocol::datagram::{Datagram, DatagramKey, LENGTH, Ping, Pong, Tag};
-use protocol::limits::MAX_ADDRESSES;
+use protocol::limits::{MAX_ADDRESSES, MAX_MEMBERS};
 use protocol::sync::TimeService;
 use protocol::time::{LocalTime, Span, SwarmTime};
 use sync_core::ClockSample;
@@ -25,7 +25,9 @@ use tracing::{debug, warn};
 
 /// Questions waiting to be sent. One that waits that long is worth nothing: what does not fit
 /// is dropped, and the next one comes soon.
-const QUESTIONS: usize = 64;
+///
+/// The largest swarm, searched for at every address of every member.
+const QUESTIONS: usize = MAX_MEMBERS * MAX_ADDRESSES + 64;
 
 /// Answers waiting for the member. More than a second of a large room's.
 const ANSWERS: usize = 256;
@@ -35,7 +37,7 @@ const NEIGHBOUR_RATE: Rate = Rate { per_second: 40.0, burst: 120.0 };
 
 /// Questions under way that are remembered. What is answered later than so many others is
 /// worth nothing.
-const MOST_ASKED: usize = 128;
+const MOST_ASKED: usize = QUESTIONS;
 
 /// Neighbours whose rates are kept count of.
 const MOST_NEIGHBOURS: usize = 512;

@@ -5,7 +5,7 @@
 //! WebSocket. Both kinds are of one length, so nobody can make others send more than was
 //! sent to them; what is not signed is not answered.
 //!
-//! Layout, numbers big-endian: magic (4), kind (1), has room (1), has correction (1), zero
+//! Layout, numbers big-endian: magic (4), kind (1), has room (1), has correction (1), hops
 //! (1), from (8), to (8), probe (8), t1 (8), t2 (8), doubt in ns (8), room (8), epoch
 //! (4), zero (4), root (8),
 //! line and correction (32 each: clock, pin, offset, rate as bits of a double), signature (16).
@@ -136,6 +136,8 @@ pub struct RoomTime {
     pub epoch: u32,
     /// Who leads it.
     pub root: Tag,
+    /// Over how many members the root's clock came here: none for the root itself.
+    pub hops: u8,
     /// From the member's own clock to the room's.
     pub line: Line,
     /// From the room's clock to the relay's, once that is known.
@@ -228,7 +230,8 @@ impl Datagram {
         let root = Tag(read.u64());
         let (line, correction) = (read.line()?, read.line()?);
         let correction = (body[6] == 1).then_some(correction);
-        let room = (body[5] == 1).then_some(RoomTime { room, epoch, root, line, correction });
+        let hops = body[7];
+        let room = (body[5] == 1).then_some(RoomTime { room, epoch, root, hops, line, correction });
         Ok(Self::Pong(Pong { from, to, probe, t1, t2, doubt, room }))
     }
 
@@ -267,6 +270,7 @@ impl Datagram {
                 write.i64(pong.doubt.as_nanos());
                 if let Some(room) = &pong.room {
                     write.bytes[5] = 1;
+                    write.bytes[7] = room.hops;
                     write.u64(room.room);
                     write.u64(u64::from(room.epoch) << 32);
                     write.u64(room.root.0);
@@ -453,7 +457,7 @@ mod tests {
             offset: Span::from_nanos(i64::MAX),
             ..drift().expect("a line")
         };
-        RoomTime { room: u64::MAX, epoch: u32::MAX, root: Tag(9), line, correction }
+        RoomTime { room: u64::MAX, epoch: u32::MAX, root: Tag(9), hops: 3, line, correction }
     }
 
     fn drift() -> Option<Line> {

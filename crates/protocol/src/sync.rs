@@ -19,7 +19,7 @@ pub struct TimeService {
     pub port: Option<u16>,
     /// Names this member in its datagrams: 16 hex digits.
     pub token: String,
-    /// What it signs them with: 64 hex digits. Of use for this connection only.
+    /// What it signs them with: 64 hex digits. Of use while this relay runs.
     pub key: String,
 }
 

@@ -20,7 +20,7 @@
 //! - [`profile`]: the conditions by name.
 //! - [`member`]: one device of ours. [`rivals`]: other players' rules.
 //! - [`hearing`], [`measure`]: what is heard, and how far apart.
-//! - [`report`], [`bounds`], [`replay`]: figures for people; what they must stay below; a saved trace played through the filters.
+//! - [`report`], [`bounds`], [`mod@replay`]: figures for people; what they must stay below; a saved trace played through the filters.
 //! - [`relay`]: the relay's part, in few lines.
 
 #![forbid(unsafe_code)]

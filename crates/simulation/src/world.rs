@@ -1,6 +1,6 @@
 //! Devices around a relay, moved from event to event.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use protocol::datagram::{Pong, Tag};
@@ -40,6 +40,8 @@ pub struct World {
     relays_started: u32,
     events: BTreeMap<(TrueTime, u64), Event>,
     events_made: u64,
+    /// Pairs on one network that do not reach each other.
+    separated: BTreeSet<(DeviceId, DeviceId)>,
 }
 
 /// A device and what its shell was told.
@@ -91,6 +93,7 @@ impl World {
             relays_started: 0,
             events: BTreeMap::new(),
             events_made: 0,
+            separated: BTreeSet::new(),
         };
         world.start_relay(Crystal { origin: Span::ZERO, ppm: 12.0, swing: 0.3 });
         world
@@ -405,6 +408,11 @@ impl World {
         self.try_again(id);
     }
 
+    /// Two devices on one network do not reach each other from now on.
+    pub fn separate(&mut self, one: DeviceId, other: DeviceId) {
+        self.separated.insert((one, other));
+    }
+
     /// Asks a neighbour for the room's time. Each datagram goes both devices' ways, may
     /// overtake others, and is lost if the other is not on the same network.
     fn probe(&mut self, from: DeviceId, probe: Probe) {
@@ -415,7 +423,8 @@ impl World {
         else {
             return;
         };
-        if here != there {
+        let is_cut = [(from, to), (to, from)].iter().any(|pair| self.separated.contains(pair));
+        if here != there || is_cut {
             return;
         }
         let t0 = self.devices[from.0].crystal.local(self.now);

@@ -89,6 +89,28 @@ fn when_the_root_vanishes_the_next_one_leads_on_and_nobody_hears_it() {
 }
 
 #[test]
+fn who_cannot_reach_the_root_gets_its_time_from_one_who_can() {
+    for (seed, from_the_start) in (0..20).flat_map(|seed| [(seed, true), (seed, false)]) {
+        let mut party = Party::new(seed, [JITTERY; 3], CABLE);
+        if from_the_start {
+            party.world.separate(party.ada, party.mia);
+        }
+        party.play();
+        party.world.run(Span::from_secs(15));
+        party.world.separate(party.ada, party.mia);
+        party.world.run(Span::from_secs(15));
+        let law = format!("seed {seed}, from the start: {from_the_start}");
+        let [_, p99, max] = figures(&party.world.run(Span::from_secs(30)));
+        assert!(p99 < Span::from_micros(40), "p99 {p99:?}, {law}");
+        assert!(max < Span::from_micros(80), "max {max:?}, {law}");
+        for device in party.everyone() {
+            assert_eq!(party.root_of(device), Some(id("ada")), "{law}");
+            assert_eq!(party.world.device(device).gaps(), 0, "{law}");
+        }
+    }
+}
+
+#[test]
 fn a_minute_without_relay_is_not_heard_in_the_room() {
     for seed in 0..20 {
         let mut party = Party::new(seed, [Path::WIRED, JITTERY, Path::WAN], CABLE);

@@ -48,6 +48,17 @@ const NOTABLE: Span = Span::from_micros(100);
 /// Doubts by which two ways must disagree to say that one is uneven. (factor)
 const DISAGREEMENT: f64 = 3.0;
 
+/// Over so many members a root's clock may come: each adds its own doubt.
+const MOST_HOPS: u8 = 3;
+
+/// [`Place::hops`] of a member whom the root's clock does not reach.
+const LOST: u8 = u8::MAX;
+
+/// How long a member that has lost its source holds its line before it follows one who is no
+/// nearer to the root than it was, or leads itself: until then those may be following it, or
+/// not have noticed yet that the root is gone.
+const HOLDING: Span = Span::from_secs(2);
+
 /// Corrections kept: to the present relay's clock, and to that of the one before.
 const CORRECTIONS: usize = 2;
 
@@ -102,6 +113,8 @@ pub struct Room {
     found: BTreeMap<UserId, Vec<SocketAddr>>,
     neighbours: BTreeMap<UserId, Neighbour>,
     place: Option<Place>,
+    /// The room left for another one whose clock is not known yet.
+    left: Option<Place>,
     probes: VecDeque<Probe>,
     /// When the first neighbour answered, or this member began to ask.
     met: Option<LocalTime>,
@@ -115,7 +128,11 @@ pub struct Room {
 struct Place {
     room: u64,
     epoch: u32,
-    root: UserId,
+    root: Tag,
+    /// Over how many members its clock comes here; [`LOST`] while it does not.
+    hops: u8,
+    /// Since when it does not.
+    lost: Option<LocalTime>,
     /// From this device's clock to the room's, as known last.
     line: Option<ClockEstimate>,
     /// Whom this device asks; none while it leads or nobody answers.
@@ -136,6 +153,7 @@ impl Room {
             found: BTreeMap::new(),
             neighbours: BTreeMap::new(),
             place: None,
+            left: None,
             probes: VecDeque::new(),
             met: None,
             asking_since: None,
@@ -193,6 +211,7 @@ impl Room {
     /// This device's clock jumped: nothing that was known of others' clocks holds.
     pub fn lose_clock(&mut self, now: LocalTime) {
         self.place = None;
+        self.left = None;
         self.met = None;
         self.asking_since = self.asking_since.map(|_| now);
         for neighbour in self.neighbours.values_mut() {
@@ -207,7 +226,7 @@ impl Room {
         self.meet_rooms();
         self.keep_line(now);
         self.succeed_or_found(now, relay);
-        self.steer(now, relay);
+        self.steer(now, relay, is_playing);
         self.ask(now, is_playing);
     }
 
@@ -219,7 +238,9 @@ impl Room {
         let founds = founds.filter(|at| *at > self.looked);
         let steers = self.place.as_ref().filter(|_| self.leads()).and_then(|p| p.rudder.due());
         let steers = steers.filter(|at| *at > self.looked);
-        [asks, founds, steers].into_iter().flatten().min()
+        let lost = self.place.as_ref().and_then(|place| Some(place.lost? + HOLDING));
+        let lost = lost.filter(|at| *at > self.looked);
+        [asks, founds, steers, lost].into_iter().flatten().min()
     }
 
     /// The next question to send; call until there is none.
@@ -230,7 +251,8 @@ impl Room {
     /// From this device's clock to the relay's, by way of the room's; none without a room
     /// whose clock and correction are known.
     pub fn estimate(&self, now: LocalTime, clock: u64) -> Option<ClockEstimate> {
-        let place = self.place.as_ref()?;
+        let known = |place: &&Place| place.line.is_some();
+        let place = self.place.as_ref().filter(known).or(self.left.as_ref())?;
         let correction = place.corrections.iter().find(|correction| correction.clock == clock)?;
         let doubt = self.source_doubt().max(self.disagreement(now).mul_f64(0.5));
         Some(place.line?.doubted(doubt).followed_by(correction))
@@ -249,7 +271,8 @@ impl Room {
         let room = RoomTime {
             room: place.room,
             epoch: place.epoch,
-            root: Tag::of_user(&place.root),
+            root: place.root,
+            hops: place.hops,
             line: line.to_line(place.room),
             correction: place.corrections.last().copied(),
         };
@@ -257,9 +280,9 @@ impl Room {
         Some(Face { line: doubt, room })
     }
 
-    /// Who leads the room; none outside of one.
+    /// Who leads the room; none outside of one, or if that is no member this device knows.
     pub fn root(&self) -> Option<&UserId> {
-        self.place.as_ref().map(|place| &place.root)
+        self.user_of(self.place.as_ref()?.root)
     }
 
     /// Shortest round trip to whom this device asks.
@@ -285,7 +308,7 @@ impl Room {
     }
 
     fn leads(&self) -> bool {
-        self.place.as_ref().is_some_and(|place| place.root == self.me)
+        self.place.as_ref().is_some_and(|place| place.root == Tag::of_user(&self.me))
     }
 
     /// Of all rooms in reach the one with the lowest number stays; in one room the latest
@@ -294,86 +317,88 @@ impl Room {
         let rank = |room: &RoomTime| (room.room, std::cmp::Reverse(room.epoch), room.root);
         let heard = self.live().filter_map(|(_, neighbour)| neighbour.room).min_by_key(rank);
         let Some(heard) = heard else { return };
-        let mine = self.place.as_ref().map(|place| {
-            let root = Tag::of_user(&place.root);
-            (place.room, std::cmp::Reverse(place.epoch), root)
-        });
+        let mine = self
+            .place
+            .as_ref()
+            .map(|place| (place.room, std::cmp::Reverse(place.epoch), place.root));
         if mine.is_some_and(|mine| mine <= rank(&heard)) {
             return;
         }
-        let root = self.user_of(heard.root);
         match &mut self.place {
             Some(place) if place.room == heard.room => {
                 place.epoch = heard.epoch;
-                place.root = root.unwrap_or_else(|| place.root.clone());
+                place.root = heard.root;
+                (place.hops, place.lost) = (LOST, None);
                 place.rudder = Rudder::default();
             }
-            _ => {
-                // A root out of reach is known by its tag only; whoever told of it is asked.
-                let Some(root) = root else { return };
-                self.place = Some(Place {
-                    room: heard.room,
-                    epoch: heard.epoch,
-                    root,
-                    line: None,
-                    source: None,
-                    corrections: Vec::new(),
-                    rudder: Rudder::default(),
-                });
+            place => {
+                let before = place.replace(Place::in_room(heard.room, heard.epoch, heard.root));
+                // What is played by goes on until the other room's clock is known.
+                self.left = before.filter(|before| before.line.is_some()).or(self.left.take());
             }
         }
     }
 
-    /// Whom to ask: the root, or while that is out of reach the lowest of those in the room.
+    /// Whom to ask: whoever is nearest to the root. Nobody is asked who may be asking this
+    /// device, so that no two follow each other round.
     fn keep_line(&mut self, now: LocalTime) {
         if self.leads() {
             return;
         }
         let Some(place) = &self.place else { return };
-        let in_room = |neighbour: &Neighbour| {
-            neighbour.is_alive() && neighbour.room.is_some_and(|room| room.room == place.room)
-        };
-        let root = self.neighbours.get_key_value(&place.root).filter(|(_, n)| in_room(n));
-        let found = root.or_else(|| {
-            let lower = |(id, n): &(&UserId, &Neighbour)| **id < self.me && in_room(n);
-            self.neighbours.iter().find(lower)
-        });
-        let Some((source, neighbour)) = found else {
+        let is_resigned = place.lost.is_some_and(|since| now - since >= HOLDING);
+        let nearer_than = if is_resigned { LOST } else { place.hops };
+        let found = self
+            .neighbours
+            .iter()
+            .filter(|(_, neighbour)| neighbour.is_alive())
+            .filter_map(|(id, neighbour)| Some((id, neighbour, neighbour.room?)))
+            .filter(|(_, _, room)| (room.room, room.epoch) == (place.room, place.epoch))
+            .filter(|(_, _, room)| room.hops < nearer_than.min(MOST_HOPS))
+            .min_by_key(|(id, _, room)| (room.hops, *id));
+        let Some((source, neighbour, room)) = found else {
             if let Some(place) = &mut self.place {
                 place.source = None;
+                place.lost.get_or_insert(now);
             }
             return;
         };
         let line = neighbour.line().filter(|line| line.is_fit_to_play(now));
-        let correction = neighbour.room.and_then(|room| room.correction);
         let source = source.clone();
         let Some(place) = &mut self.place else { return };
         // Until a new source is known well the line of the one before is held.
         if line.is_some() {
             place.line = line;
-            place.source = Some(source);
-        } else if place.source.is_none() {
-            place.source = Some(source);
+            self.left = None;
         }
-        if let Some(correction) = correction {
+        (place.source, place.hops, place.lost) = (Some(source), room.hops + 1, None);
+        if let Some(correction) = room.correction {
             place.correct(correction);
         }
     }
 
     /// Leads on when the root is gone and nobody lower is there, or founds a room.
     fn succeed_or_found(&mut self, now: LocalTime, relay: RelayView) {
+        let me = Tag::of_user(&self.me);
         let is_lowest = self.live().next().is_none_or(|(lowest, _)| self.me < *lowest);
         match &mut self.place {
-            Some(place) if place.root != self.me && place.source.is_none() => {
+            Some(place) if place.root != me => {
+                let is_resigned = place.lost.is_some_and(|since| now - since >= HOLDING);
+                if !is_resigned {
+                    return;
+                }
                 let Some(line) = place.line else {
                     // Nothing was learnt of that room's clock: as if it had never been met.
                     self.place = None;
                     return;
                 };
-                place.root = self.me.clone();
-                place.epoch = place.epoch.saturating_add(1);
-                place.line = Some(line.taken_as_true());
-                place.rudder = Rudder::default();
+                if is_lowest {
+                    place.root = me;
+                    place.epoch = place.epoch.saturating_add(1);
+                    place.line = Some(line.taken_as_true());
+                    (place.hops, place.lost) = (0, None);
+                    place.rudder = Rudder::default();
+                }
             }
             Some(_) => {}
             None => {
@@ -385,22 +410,19 @@ impl Room {
                 }
                 let begins = estimate.to_swarm(now);
                 let seconds = begins.as_nanos().max(0).cast_unsigned() / 1_000_000_000;
-                self.place = Some(Place {
-                    // The older of two rooms has the lower number.
-                    room: seconds << 24 | self.seed & 0xff_ffff,
-                    epoch: 0,
-                    root: self.me.clone(),
-                    line: Some(ClockEstimate::exact(now, begins, 0.0)),
-                    source: None,
-                    corrections: Vec::new(),
-                    rudder: Rudder::of_new_room(now),
-                });
+                // The older of two rooms has the lower number.
+                let room = seconds << 24 | self.seed & 0xff_ffff;
+                let mut place = Place::in_room(room, 0, me);
+                place.line = Some(ClockEstimate::exact(now, begins, 0.0));
+                place.hops = 0;
+                place.rudder = Rudder::of_new_room(now);
+                self.place = Some(place);
             }
         }
     }
 
     /// The root brings the correction after what it knows of the relay.
-    fn steer(&mut self, now: LocalTime, relay: RelayView) {
+    fn steer(&mut self, now: LocalTime, relay: RelayView, is_playing: bool) {
         if !self.leads() {
             return;
         }
@@ -412,7 +434,8 @@ impl Room {
             clock.is_fit_to_play(now) && (relay.is_learnt || is_first_relay || before.is_some())
         });
         let Some(known) = known else { return };
-        if let Some(correction) = place.rudder.turn(now, relay.clock, &line, &known, before) {
+        let turn = place.rudder.turn(now, relay.clock, &line, &known, before, is_playing);
+        if let Some(correction) = turn {
             place.correct(correction);
         }
     }
@@ -432,11 +455,11 @@ impl Room {
         self.neighbours.iter().filter(|(_, neighbour)| neighbour.is_alive())
     }
 
-    fn user_of(&self, tag: Tag) -> Option<UserId> {
+    fn user_of(&self, tag: Tag) -> Option<&UserId> {
         if tag == Tag::of_user(&self.me) {
-            return Some(self.me.clone());
+            return Some(&self.me);
         }
-        self.neighbours.iter().find(|(_, n)| n.tag == tag).map(|(id, _)| id.clone())
+        self.neighbours.iter().find(|(_, neighbour)| neighbour.tag == tag).map(|(id, _)| id)
     }
 
     /// What the one who is asked says it does not know itself.
@@ -468,6 +491,21 @@ impl Room {
 }
 
 impl Place {
+    /// A place in a room of which nothing else is known yet.
+    fn in_room(room: u64, epoch: u32, root: Tag) -> Self {
+        Self {
+            room,
+            epoch,
+            root,
+            hops: LOST,
+            lost: None,
+            line: None,
+            source: None,
+            corrections: Vec::new(),
+            rudder: Rudder::default(),
+        }
+    }
+
     fn correct(&mut self, correction: Line) {
         self.corrections.retain(|kept| kept.clock != correction.clock);
         if self.corrections.len() == CORRECTIONS {

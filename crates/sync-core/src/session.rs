@@ -289,8 +289,9 @@ enum Link {
 impl Session {
     /// A member that has not met the relay yet.
     pub fn new(config: SessionConfig) -> Self {
+        let seed = config.seed;
         Self {
-            room: Room::new(config.user_id.clone(), config.seed, config.skews.clone()),
+            room: Room::new(config.user_id.clone(), seed, config.skews.clone()),
             config,
             link: Link::Down,
             resume: None,
@@ -306,7 +307,8 @@ impl Session {
             reach: (Vec::new(), false),
             reports: BTreeMap::new(),
             start: None,
-            starts: 0,
+            // Not the numbers of another director's starts.
+            starts: (seed >> 32) as u32,
             arming: None,
             slowest: Slowest::default(),
             restoration: None,
@@ -535,6 +537,7 @@ impl Session {
     fn keep_room(&mut self, now: LocalTime) {
         let is_playing = !self.timeline.schedule().is_silent();
         let relay = self.relay_view(now);
+        self.reports.retain(|user_id, _| self.roster.is_member(user_id));
         self.room.set_members(now, self.roster.members());
         self.room.pursue(now, relay, is_playing);
         while let Some(probe) = self.room.poll_probe() {

@@ -24,11 +24,17 @@ const PULL: [f64; 2] = [5.0, 20.0];
 /// and half a cent of pitch is 300 ppm.
 const STRONGEST: [f64; 2] = [100e-6, 20e-6];
 
-/// Largest change of the rate at once, later. (s/s)
-const LARGEST_TURN: f64 = 2e-6;
+/// Change of the rate that is made at once, later. (s/s)
+const SMALL_TURN: f64 = 2e-6;
 
-/// Error beyond which pulling would take minutes: the first idea was wrong.
-const HOPELESS: Span = Span::from_millis(10);
+/// Share of a larger change that is made at once, later: a rate that was wrong from the young
+/// room's first idea may not stay for minutes.
+const LARGE_TURN_SHARE: f64 = 0.2;
+
+/// Error beyond which pulling would take minutes, in silence and while music plays: the first
+/// idea was wrong. Members learn of a leap up to half a second apart, so music has to be far
+/// from other rooms' before that is the lesser evil.
+const HOPELESS: [Span; 2] = [Span::from_millis(10), Span::from_millis(200)];
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Rudder {
@@ -56,6 +62,7 @@ impl Rudder {
         line: &ClockEstimate,
         known: &ClockEstimate,
         before: Option<Line>,
+        is_playing: bool,
     ) -> Option<Line> {
         if self.next.is_some_and(|next| now < next) {
             return None;
@@ -67,13 +74,14 @@ impl Rudder {
         let fresh = Line { clock, pin, offset: known.to_swarm(now) - pin, rate: gain };
         let Some(before) = before else { return Some(fresh) };
         let behind = known.to_swarm(now) - before.apply(pin);
-        if behind.abs() > HOPELESS {
+        if behind.abs() > HOPELESS[usize::from(is_playing)] {
             return Some(fresh);
         }
         let age = usize::from(self.young_until.is_none_or(|until| now >= until));
         let pull = (behind.as_secs_f64() / PULL[age]).clamp(-STRONGEST[age], STRONGEST[age]);
-        let largest = [STRONGEST[0], LARGEST_TURN][age];
-        let turn = (gain + pull - before.rate).clamp(-largest, largest);
+        let wanted = gain + pull - before.rate;
+        let largest = [STRONGEST[0], SMALL_TURN.max(LARGE_TURN_SHARE * wanted.abs())][age];
+        let turn = wanted.clamp(-largest, largest);
         Some(Line { clock, pin, offset: before.apply(pin) - pin, rate: before.rate + turn })
     }
 }

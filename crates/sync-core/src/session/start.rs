@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use protocol::ClientMessage;
+use protocol::host::{LogLevel, NoticeCode};
 use protocol::ids::{FileId, UserId};
 use protocol::message::{PeerInfo, Playback};
 use protocol::sync::{Arm, Armed};
@@ -25,6 +26,9 @@ const QUORUM_WAIT: Span = Span::from_millis(1_500);
 /// Longest wait for the answer of members that hold the file: twice the round trip of a bad
 /// line.
 const ANSWER_WAIT: Span = Span::from_millis(250);
+
+/// Longest wait for the clock. A start that comes later surprises whoever asked for it.
+const CLOCK_WAIT: Span = Span::from_secs(10);
 
 /// A start that the director is preparing.
 #[derive(Clone, Debug)]
@@ -116,7 +120,14 @@ impl Session {
         }
         // Also while a song is still carried over: what comes next has no past to move.
         let known = self.timeline.root_clock();
-        let Some(clock) = known.filter(|clock| clock.is_fit_to_play(now)) else { return };
+        let Some(clock) = known.filter(|clock| clock.is_fit_to_play(now)) else {
+            if now - start.began > CLOCK_WAIT {
+                self.start = None;
+                let detail = "the relay's clock could not be learnt; nothing was started";
+                self.notice(LogLevel::Warning, NoticeCode::RelayRefused, detail);
+            }
+            return;
+        };
         let Some(start) = self.start.take() else { return };
         self.slowest = Slowest::default();
         for armed in start.answers.values() {

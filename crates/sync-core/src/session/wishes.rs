@@ -8,7 +8,7 @@ use protocol::ClientMessage;
 use protocol::host::{LogLevel, NoticeCode};
 use protocol::ids::FileId;
 use protocol::message::Playback;
-use protocol::time::{LocalTime, MediaTime};
+use protocol::time::{LocalTime, MediaTime, SwarmTime};
 
 use super::{Link, Session, Wish};
 use crate::readiness;
@@ -98,19 +98,30 @@ impl Session {
     /// Changes what is on air, at an instant that everyone hears of in time. `change` gets the
     /// plan as it will stand then.
     fn alter(&mut self, now: LocalTime, change: impl FnOnce(&mut PlayoutPlan)) {
-        let clock = self.timeline.root_clock().filter(|clock| clock.is_fit_to_play(now));
-        let Some(clock) = clock else { return };
-        let then = clock.to_swarm(now) + self.lead();
-        let Some(plan) = self.timeline.schedule().plan_at(then) else { return };
+        let Some((then, plan)) = self.plan_to_come(now) else { return };
+        self.start = None;
         let position = plan.position_at(then).max(MediaTime::default());
-        let mut plan = PlayoutPlan { anchor: then, position, ..plan.clone() };
+        let mut plan = PlayoutPlan { anchor: then, position, ..plan };
         change(&mut plan);
         self.send(ClientMessage::Play(Playback::from(&plan)));
     }
 
+    /// The earliest instant at which a change reaches everyone, and what will be on air then.
+    /// Tells the person if that cannot be said: while the clock is unknown, or the song is still
+    /// told in the clock of an earlier relay.
+    fn plan_to_come(&mut self, now: LocalTime) -> Option<(SwarmTime, PlayoutPlan)> {
+        let Some(clock) = self.timeline.settled_clock(now) else {
+            let detail = "the relay's clock is still being learnt; try again in a moment";
+            self.notice(LogLevel::Warning, NoticeCode::RelayRefused, detail);
+            return None;
+        };
+        let then = clock.to_swarm(now) + self.lead();
+        Some((then, self.timeline.schedule().plan_at(then)?.clone()))
+    }
+
     /// Goes on, or goes elsewhere, in the song on air.
     fn go_on(&mut self, now: LocalTime, place: Option<MediaTime>) {
-        let Some(plan) = self.timeline.plan(now).cloned() else { return };
+        let Some((_, plan)) = self.plan_to_come(now) else { return };
         match place {
             Some(place) if plan.is_paused => {
                 self.alter(now, |plan| plan.position = place.max(MediaTime::default()));
@@ -138,13 +149,22 @@ impl Session {
 
     /// Plays a file as soon as the song on air has been heard to its `end`.
     fn play_next(&mut self, now: LocalTime, file_id: FileId, end: MediaTime) {
-        let on_air = self.timeline.plan(now).filter(|plan| !plan.is_paused).cloned();
-        let (Some(plan), true) = (on_air, self.is_shared(&file_id)) else { return };
+        if !self.is_shared(&file_id) {
+            return;
+        }
+        let Some((then, plan)) = self.plan_to_come(now) else { return };
+        if plan.is_paused {
+            return;
+        }
+        let position = plan.position_at(then).max(MediaTime::default());
+        let on_air = PlayoutPlan { anchor: then, position, repeat: None, ..plan.clone() };
         // A song that repeats has no end.
         if plan.repeat.is_some() {
-            self.alter(now, |plan| plan.repeat = None);
+            self.send(ClientMessage::Play(Playback::from(&on_air)));
         }
-        let next = PlayoutPlan::playing(file_id, plan.time_of(end), MediaTime::default());
+        // A song that will be over before everyone has heard is followed at once.
+        let ends = on_air.time_of(end).max(then);
+        let next = PlayoutPlan::playing(file_id, ends, MediaTime::default());
         self.send(ClientMessage::Play(Playback::from(&next)));
     }
 
