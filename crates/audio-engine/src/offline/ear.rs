@@ -54,7 +54,7 @@ const SEARCH_STEP: f64 = 60e-6;
 /// How late `frames` are, `(true time, sample)` each, if the song's beginning should be heard
 /// at `begin`. Ten milliseconds of it are enough.
 ///
-/// Looks first where it is `expected`, then up to [`WIDEST_SEARCH`] around. (s)
+/// Looks first where it is `expected`, then up to `WIDEST_SEARCH` around. (s)
 pub fn listen(frames: &[(f64, f32)], begin: f64, expected: f64) -> Hearing {
     let here = fit(frames, begin, expected);
     if here.alike > SURE {

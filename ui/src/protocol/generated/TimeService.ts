@@ -13,6 +13,6 @@ port?: number,
  */
 token: string, 
 /**
- * What it signs them with: 64 hex digits. Of use for this connection only.
+ * What it signs them with: 64 hex digits. Of use while this relay runs.
  */
 key: string, };
