@@ -238,6 +238,15 @@ fn steps() -> Vec<Step> {
             "bench sync --built --noisy --no-snapcast --seconds 20 --scenario jitter-lan",
         ),
         Step::demo(
+            "sync asymmetric",
+            "bench sync --built --noisy --no-snapcast --seconds 20 --scenario asymmetric-lan",
+        ),
+        Step::demo("sync seek", "bench sync --built --noisy --scenario seek"),
+        Step::demo("sync late join", "bench sync --built --noisy --scenario late-join"),
+        Step::demo("sync root killed", "bench sync --built --noisy --scenario root-killed"),
+        Step::demo("sync stopped", "bench sync --built --noisy --scenario stopped"),
+        Step::demo("sync wall clock", "bench sync --built --noisy --scenario wall-clock"),
+        Step::demo(
             "sync starts",
             "bench sync --built --noisy --no-snapcast --starts 10 --scenario starts",
         ),

@@ -1,7 +1,10 @@
 //! Devices on one local network hear each other's time, however bad the way to the relay.
 
-use protocol::ids::{FileId, FileName, InfoHash, Magnet, UserId};
-use protocol::message::{FileAnnouncement, FileReadiness, MediaInfo};
+mod common;
+
+use common::{announcement, id, song};
+use protocol::ids::UserId;
+use protocol::message::FileReadiness;
 use protocol::time::{MediaTime, Span};
 use simulation::world::DeviceId;
 use simulation::{Crystal, Path, Spread, World};
@@ -267,23 +270,4 @@ impl Party {
 
 fn figures(spread: &Spread) -> [Span; 3] {
     [0.5, 0.99, 1.0].map(|share| spread.percentile(share).expect("they play"))
-}
-
-fn announcement() -> FileAnnouncement {
-    FileAnnouncement {
-        file_id: song(),
-        name: FileName::parse("song.flac").expect("a plain name"),
-        size: 1_000_000,
-        info_hash: InfoHash::parse("1".repeat(40)).expect("40 hex digits"),
-        magnet: Magnet::parse("magnet:?xt=urn:btih:1").expect("a magnet link"),
-        media: MediaInfo::default(),
-    }
-}
-
-fn song() -> FileId {
-    FileId::parse("a".repeat(64)).expect("64 hex digits")
-}
-
-fn id(name: &str) -> UserId {
-    UserId::parse(name).expect("a plain id")
 }

@@ -1,7 +1,9 @@
 //! What the members of a swarm hear, whatever happens to relay, director and links.
 
-use protocol::ids::{FileId, FileName, InfoHash, Magnet, UserId};
-use protocol::message::{FileAnnouncement, FileReadiness, MediaInfo};
+mod common;
+
+use common::{announcement, id, song};
+use protocol::message::FileReadiness;
 use protocol::time::{MediaTime, Span};
 use simulation::world::DeviceId;
 use simulation::{Crystal, Path, World};
@@ -237,25 +239,6 @@ impl Party {
         self.world.wish(self.ada, Wish::Play { file_id: Some(song()), position: minute(0) });
         self.world.run(Span::from_millis(150));
     }
-}
-
-fn announcement() -> FileAnnouncement {
-    FileAnnouncement {
-        file_id: song(),
-        name: FileName::parse("song.flac").expect("a plain name"),
-        size: 1_000_000,
-        info_hash: InfoHash::parse("1".repeat(40)).expect("40 hex digits"),
-        magnet: Magnet::parse("magnet:?xt=urn:btih:1").expect("a magnet link"),
-        media: MediaInfo::default(),
-    }
-}
-
-fn song() -> FileId {
-    FileId::parse("a".repeat(64)).expect("64 hex digits")
-}
-
-fn id(name: &str) -> UserId {
-    UserId::parse(name).expect("a plain id")
 }
 
 fn minute(minutes: i64) -> MediaTime {
