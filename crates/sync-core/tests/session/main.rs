@@ -295,3 +295,27 @@ fn return_input(session: &mut Session, now: LocalTime, input: Input) -> Option<S
     session.handle(now, input);
     None
 }
+
+#[test]
+fn what_follows_a_repeated_song_begins_at_its_end_and_never_in_the_past() {
+    for played in [1, 100] {
+        let mut ada = Member::online("ada", &["ada"]);
+        let [from, to] = [0.0, 10_000.0].map(|ms| Millis::new(ms).expect("a time"));
+        let repeat = protocol::message::Repeat::new(from, to);
+        let playback = protocol::message::Playback { repeat, ..playback(ada.swarm_now()) };
+        ada.hear(ServerMessage::Play { playback, term: 1 });
+        ada.run(Span::from_secs(played));
+        ada.sent();
+        ada.wish(Wish::PlayNext { file_id: file(1), end: at_second(10) });
+        let sent = ada.sent();
+        let [ClientMessage::Play(on_air), ClientMessage::Play(next)] = sent.as_slice() else {
+            panic!("{sent:?}");
+        };
+        assert_eq!(on_air.repeat, None, "a song that repeats has no end");
+        let on_air = PlayoutPlan::from(on_air);
+        let begins = SwarmTime::from(next.global_start_time_ms);
+        assert!(begins >= on_air.anchor && on_air.anchor > ada.swarm_now(), "after {played} s");
+        let off = begins - on_air.time_of(at_second(10));
+        assert!(off.abs() < Span::from_micros(1), "{off:?} off its end after {played} s");
+    }
+}
