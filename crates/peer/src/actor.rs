@@ -38,8 +38,8 @@ const VIEW_PAUSE: Duration = Duration::from_millis(50);
 /// Time between two views while only positions and progress change.
 const POSITION_PAUSE: Duration = Duration::from_millis(250);
 
-/// Time between looks whether the computer slept, and between two reports to the others of how
-/// well this device keeps time.
+/// Time between two reports to the others of how well this device keeps time. Also the longest
+/// after which a suspend is noticed, should nothing else happen.
 const SYNC_CHECK_PAUSE: Duration = Duration::from_secs(1);
 
 /// Time between looks whether shared files are still there: soon enough to say so before
@@ -195,6 +195,7 @@ impl Peer {
 
     /// Carries out what the session asks for, until it asks for nothing.
     fn settle(&mut self) {
+        self.notice_suspend();
         self.start_when_asked();
         while let Some(output) = self.swarm.as_mut().and_then(|swarm| swarm.session.poll_output()) {
             self.carry_out(output);
@@ -255,6 +256,7 @@ impl Peer {
     }
 
     async fn arrived(&mut self, arrival: Arrival) {
+        self.notice_suspend();
         let now = self.clock.now();
         let Some(swarm) = &mut self.swarm else { return };
         match arrival {
@@ -301,6 +303,7 @@ impl Peer {
     }
 
     fn timer_fired(&mut self) {
+        self.notice_suspend();
         let now = self.clock.now();
         if let Some(swarm) = &mut self.swarm {
             swarm.session.handle_timeout(now);

@@ -112,16 +112,23 @@ impl Peer {
         swarm.session.handle(self.clock.now(), Input::Cued { file_id, position });
     }
 
-    /// Looks whether the computer slept, and tells the others how well this device keeps time.
+    /// Looks whether the computer slept: before anything else that happens counts, because
+    /// stamps from before and after a suspend do not belong together.
+    pub(crate) fn notice_suspend(&mut self) {
+        if !self.suspends.has_slept() {
+            return;
+        }
+        info!("the computer slept");
+        let now = self.clock.now();
+        self.recorder.event(now, TraceEvent::Suspend);
+        if let Some(swarm) = &mut self.swarm {
+            swarm.session.handle(now, Input::Suspended);
+        }
+    }
+
+    /// Tells the others how well this device keeps time.
     pub(crate) fn check_sync(&mut self) {
         let now = self.clock.now();
-        if self.suspends.has_slept() {
-            info!("the computer slept");
-            self.recorder.event(now, TraceEvent::Suspend);
-            if let Some(swarm) = &mut self.swarm {
-                swarm.session.handle(now, Input::Suspended);
-            }
-        }
         self.record(now);
         self.sync_checks = self.sync_checks.wrapping_add(1);
         let members = self.swarm.as_ref().map_or(0, |swarm| swarm.session.members().len());

@@ -23,6 +23,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
+use crate::suspend::SuspendWatch;
+
 /// Questions waiting to be sent. One that waits that long is worth nothing: what does not fit
 /// is dropped, and the next one comes soon.
 ///
@@ -104,7 +106,8 @@ impl TimeLink {
             clock,
             socket,
             answers_to,
-            face: face_seen,
+            facing: Facing { face: face_seen, is_stale: false },
+            suspends: SuspendWatch::default(),
             relay: None,
             rates,
             asked: VecDeque::new(),
@@ -191,7 +194,8 @@ struct Worker {
     clock: MonotonicClock,
     socket: TimeSocket,
     answers_to: mpsc::Sender<TimeAnswer>,
-    face: watch::Receiver<Option<Face>>,
+    facing: Facing,
+    suspends: SuspendWatch,
     relay: Option<RelayService>,
     rates: TokenBuckets<IpAddr, LocalTime>,
     /// Questions under way, oldest first.
@@ -316,7 +320,7 @@ impl Worker {
         if !self.rates.admits(from.ip(), received) {
             return;
         }
-        let face = *self.face.borrow();
+        let face = self.facing.shown(self.suspends.has_slept());
         let own_clock = |at: LocalTime| SwarmTime::from_nanos(at.as_nanos());
         let pong = Pong {
             from: self.me,
@@ -345,11 +349,34 @@ impl Worker {
     }
 }
 
+/// What neighbours are answered with.
+struct Facing {
+    face: watch::Receiver<Option<Face>>,
+    /// The computer slept, and the member has said nothing since.
+    is_stale: bool,
+}
+
+impl Facing {
+    /// After a suspend nothing of what the member said before holds. This task may wake first,
+    /// and would mislead everyone who follows this device.
+    fn shown(&mut self, has_slept: bool) -> Option<Face> {
+        if has_slept {
+            self.face.mark_unchanged();
+            self.is_stale = true;
+        }
+        // A member that is gone says nothing more.
+        self.is_stale &= !self.face.has_changed().unwrap_or(false);
+        if self.is_stale { None } else { *self.face.borrow_and_update() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::datagram::RoomTime;
     use protocol::ids::SwarmKey;
     use std::time::Duration;
+    use sync_core::ClockEstimate;
 
     #[tokio::test]
     async fn members_with_one_key_tell_each_other_the_time_and_others_get_nothing() {
@@ -393,6 +420,25 @@ mod tests {
         let link = open(1, "blue otter");
         assert_eq!(link.addresses(true)[0], address(&link));
         assert!(!link.addresses(false).contains(&address(&link)));
+    }
+
+    #[test]
+    fn a_device_that_wakes_tells_nobody_the_time_it_knew_before() {
+        let origin = LocalTime::default();
+        let line = ClockEstimate::exact(origin, SwarmTime::default(), 0.0);
+        let told = line.to_line(1);
+        let room =
+            RoomTime { room: 1, epoch: 0, root: Tag(1), hops: 0, line: told, correction: None };
+        let face = Face { line, room };
+        let (say, face_seen) = watch::channel(Some(face));
+        let mut facing = Facing { face: face_seen, is_stale: false };
+        assert_eq!(facing.shown(false), Some(face));
+        assert_eq!(facing.shown(true), None);
+        assert_eq!(facing.shown(false), None, "the member has not noticed yet");
+        say.send_replace(None);
+        assert_eq!(facing.shown(false), None);
+        say.send_replace(Some(face));
+        assert_eq!(facing.shown(false), Some(face), "learnt anew");
     }
 
     fn open(tag: u64, key: &str) -> TimeLink {

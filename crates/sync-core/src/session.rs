@@ -40,6 +40,7 @@ pub use asking::Way;
 use restore::Restoration;
 use roster::Roster;
 use start::{Arming, Slowest, Start};
+use wishes::Follower;
 
 /// Who enters which swarm.
 #[derive(Clone, Debug)]
@@ -266,6 +267,10 @@ pub struct Session {
     arming: Option<Arming>,
     slowest: Slowest,
     restoration: Option<Restoration>,
+    /// What this member asked to play and the relay has not confirmed, earliest first.
+    asked: VecDeque<PlayoutPlan>,
+    /// What follows a song that stands still or repeats, which a schedule cannot say.
+    waiting: Option<Follower>,
     /// The director wants silence, and the relay has not confirmed it.
     owes_stop: bool,
     /// Good enough to play by when this was last looked at.
@@ -312,6 +317,8 @@ impl Session {
             arming: None,
             slowest: Slowest::default(),
             restoration: None,
+            asked: VecDeque::new(),
+            waiting: None,
             owes_stop: false,
             synced: false,
             changed: false,
@@ -473,6 +480,7 @@ impl Session {
 
     fn link_down(&mut self) {
         self.link = Link::Down;
+        self.asked.clear();
         self.cadence.end();
         self.arming = None;
         self.reach.1 = false;

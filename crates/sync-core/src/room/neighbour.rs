@@ -84,8 +84,10 @@ pub(super) struct Neighbour {
     /// What it said of its own doubt.
     pub doubt: Span,
     addresses: Vec<SocketAddr>,
-    /// Where it answered.
+    /// Where it answers.
     path: Option<SocketAddr>,
+    /// The port at which it answered last.
+    port: Option<u16>,
     unanswered: u32,
     burst_left: u32,
     /// When it answered first, after silence.
@@ -104,6 +106,7 @@ impl Neighbour {
             doubt: Span::ZERO,
             addresses: Vec::new(),
             path: None,
+            port: None,
             unanswered: 0,
             burst_left: 0,
             met: now,
@@ -114,16 +117,24 @@ impl Neighbour {
     /// It says that it can be asked there.
     pub fn reach_at(&mut self, now: LocalTime, addresses: &[SocketAddr]) {
         self.is_present = true;
-        if self.addresses != addresses {
-            self.addresses = addresses.to_vec();
-            self.next = now;
-            if self.path.is_none() {
-                self.unanswered = 0;
-            }
+        if self.addresses == addresses {
+            return;
+        }
+        // Another port is another program, perhaps after the computer started anew: what was
+        // learnt of its clock may not hold. A computer that only changes networks keeps its port.
+        let has_port = |port| addresses.iter().any(|address| address.port() == port);
+        if self.port.is_some_and(|port| !has_port(port)) {
+            self.forget(now);
+            self.port = None;
+        }
+        self.addresses = addresses.to_vec();
+        self.next = now;
+        if self.path.is_none() {
+            self.unanswered = 0;
         }
     }
 
-    /// This device's clock jumped.
+    /// This device's clock jumped, or the other one's may have.
     pub fn forget(&mut self, now: LocalTime) {
         self.filter.restart();
         self.room = None;
@@ -163,6 +174,7 @@ impl Neighbour {
         let is_back = self.path.is_none();
         if is_back {
             self.path = Some(address);
+            self.port = Some(address.port());
             self.met = now;
             self.burst_left = BURST;
             self.next = now;
@@ -215,5 +227,50 @@ impl Neighbour {
             0 => usual,
             _ => BURST_INTERVAL,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::time::SwarmTime;
+
+    #[test]
+    fn a_program_that_answers_at_another_port_is_measured_anew() {
+        let ahead = [Span::from_secs(100), Span::from_secs(100) + Span::from_micros(700)];
+        let mut neighbour = Neighbour::new(Tag(7), at(0), None);
+        // The second moves to another network and is the same program still.
+        for (ports, ahead, asked) in [([5_000, 5_000], ahead[0], 0), ([6_000, 6_000], ahead[1], 50)]
+        {
+            for (host, port) in [1, 2].into_iter().zip(ports) {
+                let address = SocketAddr::from(([10, 0, 0, host], port));
+                neighbour.reach_at(at(asked), &[address]);
+                let is_known = neighbour.filter.estimate().is_some();
+                assert_eq!(is_known, host == 2, "host {host}, port {port}");
+                for number in asked..asked + 20 {
+                    answer(&mut neighbour, address, number, ahead);
+                }
+                let estimate = neighbour.filter.estimate().expect("twenty answers");
+                let error = estimate.to_swarm(at(asked + 20)) - (swarm(asked + 20) + ahead);
+                assert!(error.abs() < Span::from_micros(10), "{error:?} off at {address}");
+            }
+        }
+    }
+
+    fn answer(neighbour: &mut Neighbour, address: SocketAddr, number: i64, ahead: Span) {
+        let way = Span::from_micros(50);
+        let there = swarm(number) + ahead + way;
+        let (from, to) = (Tag(7), Tag(1));
+        let pong = Pong { from, to, probe: 0, t1: there, t2: there, doubt: Span::ZERO, room: None };
+        let back = at(number) + way + way;
+        neighbour.take(back, address, &pong, [at(number), back]);
+    }
+
+    fn at(number: i64) -> LocalTime {
+        LocalTime::default() + Span::from_secs(1) + Span::from_millis(20 * number)
+    }
+
+    fn swarm(number: i64) -> SwarmTime {
+        SwarmTime::from_nanos(at(number).as_nanos())
     }
 }

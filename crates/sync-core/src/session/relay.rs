@@ -48,7 +48,10 @@ impl Session {
                 self.outputs.push_back(Output::Signal { from, data });
                 return;
             }
-            ServerMessage::Error { code, message, in_reply_to: _ } => {
+            ServerMessage::Error { code, message, in_reply_to } => {
+                if in_reply_to.as_deref() == Some("play") {
+                    self.forget_asked();
+                }
                 self.refused(code, &message);
                 return;
             }
@@ -93,6 +96,7 @@ impl Session {
             }
             ServerMessage::Play { playback, term } => {
                 if term >= self.roster.term() {
+                    self.asked.pop_front();
                     self.timeline.add(PlayoutPlan::from(&playback));
                     self.timeline.forget_past(now);
                     self.forget_lost_plan();
@@ -159,6 +163,7 @@ impl Session {
     fn seat(&mut self, user_id: UserId, term: u64, claim: Claim) {
         let before = self.roster.director().cloned();
         if self.roster.seat(user_id, term, claim) && before.as_ref() != self.roster.director() {
+            self.forget_asked();
             self.tell_director();
         }
     }

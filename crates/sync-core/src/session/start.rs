@@ -10,10 +10,11 @@ use std::collections::BTreeMap;
 use protocol::ClientMessage;
 use protocol::host::{LogLevel, NoticeCode};
 use protocol::ids::{FileId, UserId};
-use protocol::message::{PeerInfo, Playback};
+use protocol::message::PeerInfo;
 use protocol::sync::{Arm, Armed};
 use protocol::time::{LocalTime, MediaTime, Millis, Span};
 
+use super::wishes::Follower;
 use super::{Link, Output, Session};
 use crate::readiness::{self, Progress};
 use crate::schedule::{PlayoutPlan, Turn, lead};
@@ -30,13 +31,21 @@ const ANSWER_WAIT: Span = Span::from_millis(250);
 /// Longest wait for the clock. A start that comes later surprises whoever asked for it.
 const CLOCK_WAIT: Span = Span::from_secs(10);
 
+/// What a start is to put on air.
+#[derive(Clone, Debug)]
+pub(super) struct Aim {
+    pub file_id: FileId,
+    pub position: MediaTime,
+    pub repeat: Option<Turn>,
+    /// What follows the song then.
+    pub follower: Option<Follower>,
+}
+
 /// A start that the director is preparing.
 #[derive(Clone, Debug)]
 pub(super) struct Start {
     number: u32,
-    file_id: FileId,
-    position: MediaTime,
-    repeat: Option<Turn>,
+    aim: Aim,
     began: LocalTime,
     answers: BTreeMap<UserId, Armed>,
     /// Nobody is waited for any more.
@@ -67,7 +76,7 @@ impl Start {
 
     /// How long at most this member is waited for.
     fn waits_for(&self, member: &PeerInfo, me: &UserId) -> Option<Span> {
-        let progress = readiness::progress(member, &self.file_id);
+        let progress = readiness::progress(member, &self.aim.file_id);
         match (progress, self.answers.get(&member.user_id)) {
             (_, Some(armed)) if armed.ready => None,
             (Progress::Absent, _) => None,
@@ -80,29 +89,17 @@ impl Start {
 }
 
 impl Session {
-    /// Begins to prepare a start of `file_id` from `position`.
-    pub(super) fn begin_start(
-        &mut self,
-        now: LocalTime,
-        file_id: FileId,
-        position: MediaTime,
-        repeat: Option<Turn>,
-    ) {
-        let position = position.max(MediaTime::default());
+    /// Begins to prepare a start.
+    pub(super) fn begin_start(&mut self, now: LocalTime, aim: Aim) {
+        let aim = Aim { position: aim.position.max(MediaTime::default()), ..aim };
         self.starts = self.starts.wrapping_add(1);
         let number = self.starts;
-        let arm = Arm { number, file_id: file_id.clone(), position_ms: Millis::from(position) };
+        let (file_id, position_ms) = (aim.file_id.clone(), Millis::from(aim.position));
+        let arm = Arm { number, file_id, position_ms };
         self.send(ClientMessage::Arm(arm.clone()));
         self.get_ready(arm, true);
-        self.start = Some(Start {
-            number,
-            file_id,
-            position,
-            repeat,
-            began: now,
-            answers: BTreeMap::new(),
-            is_overdue: false,
-        });
+        let answers = BTreeMap::new();
+        self.start = Some(Start { number, aim, began: now, answers, is_overdue: false });
     }
 
     /// Names the instant as soon as everyone who is waited for is ready.
@@ -134,12 +131,12 @@ impl Session {
             self.slowest.hear(armed);
         }
         let anchor = clock.to_swarm(now) + self.lead();
-        let Start { file_id, position, repeat, .. } = start;
+        let Aim { file_id, position, repeat, follower } = start.aim;
         if self.roster.selection() != Some(&file_id) {
             self.send(ClientMessage::SelectFile { file_id: file_id.clone() });
         }
         let plan = PlayoutPlan { repeat, ..PlayoutPlan::playing(file_id, anchor, position) };
-        self.send(ClientMessage::Play(Playback::from(&plan)));
+        self.put_on_air(plan, follower);
     }
 
     /// How far ahead everyone must hear of a change.

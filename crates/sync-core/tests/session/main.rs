@@ -319,3 +319,104 @@ fn what_follows_a_repeated_song_begins_at_its_end_and_never_in_the_past() {
         assert!(off.abs() < Span::from_micros(1), "{off:?} off its end after {played} s");
     }
 }
+
+#[test]
+fn what_was_to_follow_follows_still_after_a_pause_a_seek_and_a_repeat() {
+    for everyone_holds in [true, false] {
+        let mut ada = playing_with_a_follower(everyone_holds);
+        ada.wish(Wish::Pause);
+        let [paused] = &plays(&mut ada)[..] else { panic!("nothing follows a pause") };
+        assert!(paused.is_paused);
+        ada.run(Span::from_secs(5));
+        ada.wish(Wish::Resume);
+        ends_before_file_2(&mut ada, "after a pause");
+
+        ada.wish(Wish::Seek { position: at_second(100) });
+        ends_before_file_2(&mut ada, "after a seek");
+
+        let [from, to] = [0.0, 10_000.0].map(|ms| Millis::new(ms).expect("a time"));
+        ada.wish(Wish::SetRepeat { repeat: protocol::message::Repeat::new(from, to) });
+        assert_eq!(plays(&mut ada).len(), 1, "a song that repeats has no end");
+        ada.wish(Wish::SetRepeat { repeat: None });
+        ends_before_file_2(&mut ada, "after a repeat");
+
+        ada.wish(Wish::Seek { position: at_second(999) });
+        let [elsewhere, next] = &plays(&mut ada)[..] else { panic!("two plans") };
+        assert_eq!(elsewhere.anchor, next.anchor, "a place beyond the end ends the song");
+        assert_eq!(next.file_id, file(2));
+    }
+}
+
+#[test]
+fn a_song_chosen_to_follow_one_that_stands_still_follows_once_that_goes_on() {
+    let mut ada = playing_with_a_follower(true);
+    ada.wish(Wish::Play { file_id: Some(file(1)), position: MediaTime::default() });
+    ada.run(Span::from_secs(1));
+    assert_eq!(plays(&mut ada).len(), 1, "another start forgets what was to follow");
+    ada.wish(Wish::Pause);
+    plays(&mut ada);
+    ada.wish(Wish::PlayNext { file_id: file(2), end: at_second(180) });
+    assert_eq!(plays(&mut ada), []);
+    ada.wish(Wish::Resume);
+    ends_before_file_2(&mut ada, "after the pause");
+}
+
+#[test]
+fn going_on_right_after_a_pause_counts_although_the_relay_has_not_confirmed_the_pause() {
+    let mut ada = playing_with_a_follower(true);
+    ada.wish(Wish::Pause);
+    ada.wish(Wish::Resume);
+    let sent = plays(&mut ada);
+    let [paused, on_air, next] = &sent[..] else { panic!("{sent:?}") };
+    assert!(paused.is_paused && !on_air.is_paused && next.file_id == file(2), "{sent:?}");
+    assert_eq!((paused.anchor, paused.position), (on_air.anchor, on_air.position));
+}
+
+/// Leads, plays file 1 of three minutes, and file 2 follows.
+fn playing_with_a_follower(everyone_holds: bool) -> Member {
+    let mut ada = Member::online("ada", &["ada", "mia"]);
+    ada.hear(ServerMessage::FileAnnounce { user_id: id("ada"), file: announcement(2) });
+    let held = |number| FileReadiness {
+        file_id: file(number),
+        held_bytes: announcement(number).size,
+        playable: true,
+    };
+    let files = vec![held(1), held(2)];
+    ada.input(Input::LocalFiles {
+        announcements: vec![announcement(1), announcement(2)],
+        readiness: files.clone(),
+    });
+    if everyone_holds {
+        ada.hear(ServerMessage::Readiness { user_id: id("mia"), files });
+    }
+    ada.run(Span::from_secs(1));
+    ada.wish(Wish::Play { file_id: Some(file(1)), position: MediaTime::default() });
+    // Mia is waited for, and says nothing.
+    ada.run(Span::from_secs(1));
+    assert_eq!(plays(&mut ada).len(), 1);
+    ada.run(Span::from_secs(10));
+    ada.wish(Wish::PlayNext { file_id: file(2), end: at_second(180) });
+    assert_eq!(plays(&mut ada).len(), 1);
+    ada
+}
+
+/// What was asked to play since the last look, confirmed at once by the relay.
+fn plays(ada: &mut Member) -> Vec<PlayoutPlan> {
+    let mut plans = Vec::new();
+    for message in ada.sent() {
+        if let ClientMessage::Play(playback) = message {
+            plans.push(PlayoutPlan::from(&playback));
+            ada.hear(ServerMessage::Play { playback, term: 1 });
+        }
+    }
+    plans
+}
+
+fn ends_before_file_2(ada: &mut Member, when: &str) {
+    let sent = plays(ada);
+    let [on_air, next] = &sent[..] else { panic!("{when}: {sent:?}") };
+    assert_eq!((&on_air.file_id, &next.file_id), (&file(1), &file(2)), "{when}");
+    let off = next.anchor - on_air.time_of(at_second(180));
+    assert!(off.abs() < Span::from_micros(1), "{when}: {off:?} off the end");
+    assert_eq!(ada.session.schedule().last(), Some(next), "{when}");
+}
