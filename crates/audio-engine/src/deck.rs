@@ -387,6 +387,11 @@ impl Deck {
         if entry.skipped >= frames {
             return DeckState::Armed;
         }
+        // Nobody waits for one who comes late, and a hole in the music is heard more than a
+        // beginning a moment later: pieces of a song that is still being fetched may lag.
+        if entry.is_late && !self.has_cushion() {
+            return DeckState::Waiting;
+        }
         self.voice = Some(match entry.rise {
             0.0 => Voice::at(entry.place, entry.step),
             rise => Voice::fading_in(entry.place, entry.step, self.frames(rise)),
@@ -405,7 +410,7 @@ impl Deck {
         let step = if self.is_whole { 1.0 } else { wanted.step(frames) };
         if let Some(joint) = joint.filter(|_| self.is_whole && begins) {
             let skipped = usize::try_from(joint.max(0)).unwrap_or(frames);
-            return Entry { skipped, place: wanted.start, step, rise: 0.0 };
+            return Entry { skipped, place: wanted.start, step, rise: 0.0, is_late: false };
         }
         let first = wanted.entry(begins && !self.is_whole);
         let (skipped, place) = wanted.first_at(first, frames);
@@ -415,7 +420,7 @@ impl Deck {
         let is_ahead = skipped >= frames as f64;
         let place = if is_ahead { first } else { place };
         let place = if self.is_whole { place.round() } else { place };
-        Entry { skipped: skipped as usize, place, step, rise }
+        Entry { skipped: skipped as usize, place, step, rise, is_late }
     }
 
     /// Nothing says when: keeps the place where it will start at hand.
@@ -428,10 +433,14 @@ impl Deck {
         if self.part.is_none() { DeckState::Idle } else { DeckState::Waiting }
     }
 
-    fn is_cued(&self) -> bool {
+    /// True if enough lies behind the place that is wanted to play on for a while.
+    fn has_cushion(&self) -> bool {
         let enough = (CUED_SECONDS * self.rate) as usize;
-        let is_decoded = self.reader.ready_frames() >= enough || self.reader.end().is_some();
-        is_decoded
+        self.reader.ready_frames() >= enough || self.reader.end().is_some()
+    }
+
+    fn is_cued(&self) -> bool {
+        self.has_cushion()
             && self.place.is_some_and(|place| self.tape.covers(place - BEFORE, place + AFTER))
     }
 
@@ -464,6 +473,8 @@ struct Entry {
     step: f64,
     /// Length of the fade. (s)
     rise: f64,
+    /// The part has begun without this device.
+    is_late: bool,
 }
 
 /// The frame at `position` on a device of this rate.

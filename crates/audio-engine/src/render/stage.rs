@@ -212,6 +212,13 @@ impl Stage {
         self.callback_only();
     }
 
+    /// The decoders do so many small pieces of work.
+    pub(super) fn decode(&mut self, steps: usize) {
+        for decoder in &mut self.decoders {
+            (0..steps).for_each(|_| assert_eq!(decoder.run().unwrap(), Step::Continue));
+        }
+    }
+
     /// One callback while the decoders get no time at all.
     pub(super) fn callback_only(&mut self) {
         let ppm = self.oscillator.ppm_at(self.heard);

@@ -321,6 +321,29 @@ fn data_that_comes_late_leaves_a_gap_and_no_shift() {
 }
 
 #[test]
+fn who_comes_late_waits_for_enough_to_play_on_without_a_hole() {
+    let mut stage = Stage::new(6, 48_000, 2, Oscillator::fast_by(10.0));
+    stage.know_the_clock();
+    let begin = stage.now() - 3.0;
+    stage.load(song_file(44_100, 20.0), begin, 0.0);
+    // Once the card is known the place that is heard is asked for. A little behind it is there,
+    // and the next piece takes a second more.
+    (0..100).for_each(|_| stage.callback_only());
+    stage.decode(30);
+    let fetched = stage.now() + 1.0;
+    while stage.now() < fetched {
+        stage.callback_only();
+    }
+    let report = stage.play(3.0);
+    assert_eq!((report.gaps, report.state), (0, DeckState::Playing));
+    let early = stage.tape.iter().filter(|(at, _)| *at < fetched);
+    assert!(early.clone().all(|(_, sample)| *sample == 0.0), "began without a cushion");
+    for (at, late) in stage.lateness(begin, fetched + 0.2) {
+        assert!(late.abs() < 60e-6, "{late:.2e} s late at {at}");
+    }
+}
+
+#[test]
 fn every_number_of_channels_hears_the_song_in_front() {
     for channels in [1, 2, 6, 8] {
         let mut stage = Stage::new(4, 48_000, channels, Oscillator::fast_by(0.0));
