@@ -32,7 +32,8 @@ pub struct Limits {
     pub pong_timeout: Duration,
     /// Messages of one connection, time pings apart.
     pub messages: Rate,
-    /// Time pings of one connection: a burst of 16 at the start, then a few a second.
+    /// Time pings of one connection: a burst at the start, then up to 40 a second over a path
+    /// with much jitter.
     pub time_pings: Rate,
     /// `director:take` of one connection, so that two members can not make the lead flicker.
     pub director_takes: Rate,
@@ -54,7 +55,7 @@ impl Default for Limits {
             ping_interval: Duration::from_secs(25),
             pong_timeout: Duration::from_secs(10),
             messages: Rate { per_second: 50.0, burst: 100.0 },
-            time_pings: Rate { per_second: 25.0, burst: 40.0 },
+            time_pings: Rate { per_second: 50.0, burst: 100.0 },
             director_takes: Rate { per_second: 0.5, burst: 2.0 },
             tracker_messages: Rate { per_second: 50.0, burst: 200.0 },
         }

@@ -34,8 +34,9 @@ const QUESTIONS: usize = MAX_MEMBERS * MAX_ADDRESSES + 64;
 /// Answers waiting for the member. More than a second of a large room's.
 const ANSWERS: usize = 256;
 
-/// What one neighbour may ask: two start bursts, and twice the fastest pace for good.
-const NEIGHBOUR_RATE: Rate = Rate { per_second: 40.0, burst: 120.0 };
+/// What one neighbour may ask: two start bursts, and more than the fastest pace for good, which is
+/// 20 Hz of two questions each.
+const NEIGHBOUR_RATE: Rate = Rate { per_second: 60.0, burst: 120.0 };
 
 /// Questions under way that are remembered. What is answered later than so many others is
 /// worth nothing.

@@ -21,11 +21,12 @@ const fn bound(profile: &'static str, p50: f64, p99: f64, max: f64) -> Bound {
 
 /// One per profile. They hold for runs of ten minutes, and for shorter ones of members that
 /// have known each other for a minute.
-pub const BOUNDS: [Bound; 17] = [
+pub const BOUNDS: [Bound; 18] = [
     bound("wired", 8.0, 25.0, 50.0),
     bound("good-wifi", 20.0, 60.0, 150.0),
     bound("busy-wifi", 60.0, 700.0, 1_000.0),
     bound("wan", 30.0, 120.0, 300.0),
+    bound("jitter", 200.0, 500.0, 1_000.0),
     // Half of the 20 ms that no filter sees.
     bound("asymmetric", 10_030.0, 10_050.0, 10_080.0),
     bound("bufferbloat", 20.0, 80.0, 200.0),

@@ -36,6 +36,9 @@ pub struct Path {
     pub floor_down: Span,
     /// Mean of the added delay.
     pub jitter: Span,
+    /// Longest delay of another kind, of which all lengths are alike: passages near the floor
+    /// are rare.
+    pub spread: Span,
     /// Share of messages that wait long. (0-1)
     pub spike_share: f64,
     /// Mean of the long waits.
@@ -52,12 +55,17 @@ impl Path {
     /// A relay in another country.
     pub const WAN: Self = Self::even(20_000, 1_000, 0.02, 20_000);
 
+    /// 20 ± 10 ms each way, all lengths alike: as hard as a path gets that music is played over.
+    pub const JITTER: Self =
+        Self { spread: Span::from_millis(20), ..Self::even(10_000, 0, 0.0, 0) };
+
     /// The same both ways. (microseconds; share 0-1)
     pub const fn even(floor: i64, jitter: i64, spike_share: f64, spike: i64) -> Self {
         Self {
             floor_up: Span::from_micros(floor),
             floor_down: Span::from_micros(floor),
             jitter: Span::from_micros(jitter),
+            spread: Span::ZERO,
             spike_share,
             spike: Span::from_micros(spike),
         }
@@ -71,7 +79,11 @@ impl Path {
         };
         let waits_long = dice.random::<f64>() < self.spike_share;
         let spike = if waits_long { self.spike } else { Span::ZERO };
-        floor + memoryless(self.jitter, dice) + memoryless(spike, dice)
+        let spread = match self.spread {
+            Span::ZERO => Span::ZERO,
+            longest => longest.mul_f64(dice.random::<f64>()),
+        };
+        floor + spread + memoryless(self.jitter, dice) + memoryless(spike, dice)
     }
 
     /// One time exchange begun at `at` between two clocks, and when its answer arrived.

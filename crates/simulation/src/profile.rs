@@ -48,11 +48,12 @@ const fn troubled(name: &'static str, network: Network, trouble: Trouble) -> Pro
 
 impl Profile {
     /// All there are: networks, then sound systems, then troubles.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         networks("wired", WIRED),
         networks("good-wifi", GOOD_WIFI),
         networks("busy-wifi", Network::plain(Path::BUSY_WIFI)),
         networks("wan", Network::plain(Path::WAN)),
+        Self { networks: [WIRED, Network::plain(Path::JITTER)], ..networks("jitter", WIRED) },
         Self {
             networks: [
                 WIRED,

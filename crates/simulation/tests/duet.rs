@@ -39,6 +39,7 @@ profiles! {
     on_good_wifi_two_devices_are_heard_as_one: "good-wifi", 60.0, 8.0;
     on_busy_wifi_two_devices_stay_within_a_millisecond: "busy-wifi", 90.0, 8.0;
     over_a_distant_relay_two_devices_are_heard_as_one: "wan", 60.0, 8.0;
+    behind_twenty_milliseconds_of_jitter_two_devices_stay_together: "jitter", 60.0, 8.0;
     an_asymmetric_path_costs_half_its_difference_and_no_more: "asymmetric", 60.0, 8.0;
     queues_that_come_and_go_are_not_heard: "bufferbloat", 60.0, 8.0;
     lost_answers_are_not_missed: "loss", 60.0, 8.0;

@@ -18,22 +18,10 @@ const CRYSTALS: [Crystal; 4] = [
 ];
 
 /// 20 ± 10 ms both ways.
-const JITTERY: Path = Path {
-    floor_up: Span::from_millis(10),
-    floor_down: Span::from_millis(10),
-    jitter: Span::from_millis(10),
-    spike_share: 0.0,
-    spike: Span::ZERO,
-};
+const JITTERY: Path = Path::even(10_000, 10_000, 0.0, 0);
 
 /// Half a wired way: between two devices there are two of them.
-const CABLE: Path = Path {
-    floor_up: Span::from_micros(50),
-    floor_down: Span::from_micros(50),
-    jitter: Span::from_micros(10),
-    spike_share: 0.005,
-    spike: Span::from_micros(500),
-};
+const CABLE: Path = Path::even(50, 10, 0.005, 500);
 
 #[test]
 fn a_relay_that_is_far_jittery_or_uneven_for_one_is_not_heard_in_the_room() {
@@ -55,13 +43,7 @@ fn a_relay_that_is_far_jittery_or_uneven_for_one_is_not_heard_in_the_room() {
 
 #[test]
 fn good_wifi_between_them_costs_tens_of_microseconds() {
-    let half = Path {
-        floor_up: Span::from_micros(400),
-        floor_down: Span::from_micros(400),
-        jitter: Span::from_micros(200),
-        spike_share: 0.015,
-        spike: Span::from_millis(5),
-    };
+    let half = Path::even(400, 200, 0.015, 5_000);
     for seed in 0..20 {
         let mut party = Party::new(seed, [Path::WAN; 3], half);
         party.play();

@@ -20,7 +20,10 @@ pub const SEEKING_INTERVAL: Span = Span::from_millis(200);
 pub const STEADY_INTERVAL: Span = Span::from_millis(500);
 
 /// Between two pings over a path on which passages without delay are rare.
-pub const STRAINED_INTERVAL: Span = Span::from_millis(125);
+///
+/// With 20 ± 10 ms each way, all delays alike, 99 of 100 errors of the first minute are below
+/// 0.37 ms; at 8 Hz they were below 0.63 ms.
+pub const STRAINED_INTERVAL: Span = Span::from_millis(50);
 
 /// Doubt below which a clock counts as known well. (one standard deviation)
 ///
@@ -29,7 +32,9 @@ pub const STRAINED_INTERVAL: Span = Span::from_millis(125);
 pub const KNOWN_WELL: Span = Span::from_micros(50);
 
 /// Doubt from which a path counts as bad.
-const VERY_VAGUE: Span = Span::from_micros(150);
+///
+/// At 150 µs a path of 20 ± 10 ms is left alone too soon: errors are a quarter larger.
+const VERY_VAGUE: Span = Span::from_micros(100);
 
 /// How eagerly to ask, by the clock as far as it is known and whether music plays by it.
 pub fn pace(clock: Option<ClockEstimate>, now: LocalTime, is_playing: bool) -> Pace {

@@ -110,7 +110,7 @@ impl Room {
             members.push(start(&stage, &screen, seat, plan.lan)?);
         }
         for (number, member) in members.iter_mut().enumerate() {
-            member.joins(KEY, &url(&stage, proxies[number].as_ref()))?;
+            member.joins(&KEY, &url(&stage, proxies[number].as_ref()))?;
             member.sees("the relay", Span::from_secs(10), is_online)?;
             member.shares(&plan.song)?;
         }
@@ -149,7 +149,7 @@ impl Room {
     pub fn joins(&mut self, mut newcomer: Member) -> Result<LocalTime> {
         newcomer.shares(&self.plan.song)?;
         let proxy = self.proxies[self.members.len()].as_ref();
-        let asked = newcomer.joins(KEY, &url(&self.stage, proxy))?;
+        let asked = newcomer.joins(&KEY, &url(&self.stage, proxy))?;
         self.members.push(newcomer);
         Ok(asked)
     }

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use anyhow::{Context, Result, ensure};
 use protocol::LocalTime;
@@ -17,8 +18,10 @@ use crate::card::{Card, Rack};
 use crate::measure::capture::Capture;
 use crate::{clock, repo, shell};
 
-/// The swarm key of every demonstration.
-pub const KEY: &str = "the demonstration's swarm";
+/// The swarm key of this demonstration. Another one on the same machine has another key, or
+/// their members would take each other for neighbours.
+pub static KEY: LazyLock<String> =
+    LazyLock::new(|| format!("the demonstration's swarm {}", std::process::id()));
 
 /// How a member differs from a plain one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -186,7 +189,7 @@ impl Stage {
             members.push(self.member(name, &[])?);
         }
         for member in &mut members {
-            member.joins(KEY, &self.relay_url())?;
+            member.joins(&KEY, &self.relay_url())?;
         }
         for member in &mut members {
             member.sees("the whole swarm", Span::from_secs(10), |view| {

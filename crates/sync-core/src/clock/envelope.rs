@@ -11,9 +11,9 @@ use std::collections::VecDeque;
 
 /// Passages looked back upon. (count)
 ///
-/// A minute at the fastest regular cadence, 8 Hz of two exchanges each, and the start burst. On
+/// A minute at the fastest regular cadence, 20 Hz of two exchanges each, and the start burst. On
 /// a path with 20 ms of jitter fast passages are so rare that each of them counts.
-const MAX_PASSAGES: usize = 1_000;
+const MAX_PASSAGES: usize = 2_500;
 
 /// Furthest look back. (seconds)
 ///

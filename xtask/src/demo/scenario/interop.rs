@@ -29,7 +29,7 @@ pub fn show(arguments: &Arguments) -> Result<()> {
     let fetched = stage.script("fetch.mjs", &[&stage.tracker_url(), &info_hash])?;
     let same = fetched["sha256"].as_str() == Some(id.as_str());
 
-    let swarm = SwarmKey::parse(KEY)?.hash();
+    let swarm = SwarmKey::parse(KEY.as_str())?.hash();
     let feeding = stage.start_script(
         "feed.mjs",
         &[&stage.relay_url(), &stage.tracker_url(), swarm.as_str(), &theirs.to_string_lossy()],

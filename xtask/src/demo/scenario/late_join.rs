@@ -36,7 +36,7 @@ pub fn show(arguments: &Arguments) -> Result<()> {
     let pressed = a.plays(&id)?;
     listen(pressed + Span::from_secs(8));
 
-    let asked = c.joins(KEY, &stage.relay_url())?;
+    let asked = c.joins(&KEY, &stage.relay_url())?;
     let known = c.sees("all three", Span::from_secs(5), |view| members(view) == 3)?;
     let first = c.sees("the first piece", Span::from_secs(30), |view| held(view, &id, "c") > 0)?;
     listen(asked + Span::from_secs(3));

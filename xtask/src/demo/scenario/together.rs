@@ -34,9 +34,9 @@ pub fn show(arguments: &Arguments, format: &str, song: &Path) -> Result<()> {
     stage.start_relay()?;
     let mut a = stage.member("a", &[])?;
     let mut b = stage.member("b", &[])?;
-    a.joins(KEY, &stage.relay_url())?;
+    a.joins(&KEY, &stage.relay_url())?;
     a.sees("the relay", Span::from_secs(10), is_online)?;
-    let asked = b.joins(KEY, &stage.relay_url())?;
+    let asked = b.joins(&KEY, &stage.relay_url())?;
     let both = |view: &_| is_online(view) && members(view) == 2;
     let joined = b.sees("both members", Span::from_secs(10), both)?;
     let joined = a.sees("both members", Span::from_secs(10), both)?.max(joined);
