@@ -12,13 +12,14 @@ pub mod scenario;
 pub mod song;
 pub mod stage;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
 use crate::build::{self, Profile};
 use crate::setup::{self, Consent, Purpose};
+use crate::stillness;
 
 /// Options of `cargo xtask demo`.
 #[derive(Args, Clone)]
@@ -103,16 +104,17 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         setup::ensure_ready(Purpose::Test, arguments.consent)?;
         build::all(arguments.profile)?;
     }
-    match arguments.scenario {
-        Scenario::Together => together(arguments),
-        Scenario::LateJoin => scenario::late_join::show(arguments),
-        Scenario::DirectorKilled => scenario::director_killed::show(arguments),
-        Scenario::RelayRestart => scenario::relay_restart::show(arguments),
-        Scenario::DeviceLost => scenario::device_lost::show(arguments),
-        Scenario::Memory => scenario::memory::show(arguments),
-        Scenario::Transfer => scenario::transfer::show(arguments),
-        Scenario::Interop => scenario::interop::show(arguments),
-    }
+    let show: fn(&Arguments) -> Result<()> = match arguments.scenario {
+        Scenario::Together => return together(arguments),
+        Scenario::LateJoin => scenario::late_join::show,
+        Scenario::DirectorKilled => scenario::director_killed::show,
+        Scenario::RelayRestart => scenario::relay_restart::show,
+        Scenario::DeviceLost => scenario::device_lost::show,
+        Scenario::Memory => scenario::memory::show,
+        Scenario::Transfer => scenario::transfer::show,
+        Scenario::Interop => scenario::interop::show,
+    };
+    stillness::measured(|| show(arguments), |()| true)
 }
 
 fn together(arguments: &Arguments) -> Result<()> {
@@ -122,13 +124,17 @@ fn together(arguments: &Arguments) -> Result<()> {
         None => {
             let song = arguments.song.clone().unwrap_or_else(song::shipped);
             let format = song.extension().unwrap_or_default().to_string_lossy();
-            return scenario::together::show(arguments, &format, &song);
+            return play(arguments, &format, &song);
         }
     };
     let song = arguments.song.clone().map_or_else(song::real, Ok)?;
     for format in formats {
         let song = song::converted(&song, format, arguments.seconds + 5)?;
-        scenario::together::show(arguments, format, &song)?;
+        play(arguments, format, &song)?;
     }
     Ok(())
+}
+
+fn play(arguments: &Arguments, format: &str, song: &Path) -> Result<()> {
+    stillness::measured(|| scenario::together::show(arguments, format, song), |()| true)
 }

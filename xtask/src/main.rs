@@ -20,6 +20,7 @@ mod setup;
 mod shell;
 mod sim;
 mod song;
+mod stillness;
 mod test;
 mod tidy;
 

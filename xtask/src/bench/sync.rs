@@ -15,6 +15,7 @@ use crate::build::{self, Profile};
 use crate::demo::report::Report;
 use crate::demo::song;
 use crate::setup::{self, Consent, Purpose};
+use crate::stillness;
 
 /// With `--noisy` bounds are so many times as wide: on machines that build and test other
 /// things meanwhile, threads wake up late by so much more.
@@ -126,15 +127,20 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let (title, outcome) = match part {
             Part::Row(row) => {
                 println!("{} ({} s)", row.title(), run.seconds);
-                let measured = row.measure(&run).map(|(report, line)| {
-                    lines.push(line);
-                    report
-                });
-                (row.title(), measured)
+                let holds = |(report, _): &(Report, Line)| report.missed().is_empty();
+                let measured = stillness::measured(|| row.measure(&run), holds);
+                (
+                    row.title(),
+                    measured.map(|(report, line)| {
+                        lines.push(line);
+                        report
+                    }),
+                )
             }
             Part::Fault(fault) => {
                 println!("{}", fault.title);
-                (fault.title, (fault.show)(&run))
+                let holds = |report: &Report| report.missed().is_empty();
+                (fault.title, stillness::measured(|| (fault.show)(&run), holds))
             }
         };
         match outcome {

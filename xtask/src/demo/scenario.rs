@@ -22,6 +22,7 @@ use super::report::Report;
 use super::song::Reference;
 use crate::measure::capture::Capture;
 use crate::measure::comparison::Comparison;
+use crate::measure::gap::Gap;
 
 /// Start offset and 99th percentile between two players. (milliseconds)
 const TOGETHER: f64 = 2.0;
@@ -122,6 +123,14 @@ fn shown_micros(lag: Option<f64>) -> String {
     lag.map_or("none".to_owned(), |lag| format!("{:.0} us", lag * 1e6))
 }
 
+/// Row that says whether one member left something out, and where.
+fn report_gaps(report: &mut Report, member: &str, gaps: &[Gap]) {
+    report.none_of(&format!("gaps of {member}"), gaps.len());
+    for Gap { at, length } in gaps {
+        report.fact("  at", format!("{at:.2} s, {:.0} ms long", length * 1e3));
+    }
+}
+
 /// Rows that say whether one member played the song without a hole, compared with the song
 /// as another decoder gives it. `from` is when play was pressed.
 fn report_whole(
@@ -135,7 +144,7 @@ fn report_whole(
     let played = reference.played(onset - reference.lead());
     let comparison = Comparison::between(&played, heard, from, Some(to))?;
     report.none_of(&format!("not the song, of {member}"), comparison.refused());
-    report.none_of(&format!("gaps of {member}"), comparison.second_gaps.len());
+    report_gaps(report, member, &comparison.second_gaps);
     report.none_of(&format!("jumps of {member}"), comparison.steps());
     report.none_of(&format!("underruns of {member}"), heard.underruns(from, to));
     Ok(())

@@ -4,7 +4,9 @@
 use anyhow::{Context, Result};
 use protocol::time::Span;
 
-use super::{held, members, millis_between, ready, report_together, report_whole, share};
+use super::{
+    held, members, millis_between, ready, report_gaps, report_together, report_whole, share,
+};
 use crate::demo::Arguments;
 use crate::demo::report::Report;
 use crate::demo::song::{self, Reference};
@@ -63,8 +65,9 @@ pub fn show(arguments: &Arguments) -> Result<()> {
     report.at_most("held of the song 3 s after", Some(share_held), 99.0, "%");
     report.section("the newcomer beside a member who was there");
     report_together(&mut report, &newcomer);
-    report.none_of("gaps of the newcomer", newcomer.second_gaps.len());
+    report_gaps(&mut report, "the newcomer", &newcomer.second_gaps);
     report.none_of("jumps of the newcomer", newcomer.steps());
+    report.none_of("underruns of the newcomer", heard_c.underruns(onset, stopped));
     report.section("the two who were there");
     report_together(&mut report, &others);
     for (name, heard) in [("a", &heard_a), ("b", &heard_b)] {
