@@ -30,7 +30,7 @@ const CROSSFADE_SECONDS: f64 = 0.02;
 ///
 /// A decoder makes it in a few milliseconds where the data is there, and where it is not a
 /// start would run dry at once.
-const CUED_SECONDS: f64 = 0.5;
+pub(crate) const CUED_SECONDS: f64 = 0.5;
 
 /// What a deck is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,8 +54,6 @@ pub(crate) enum DeckState {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct DeckReport {
     pub state: DeckState,
-    /// True if its first place is decoded, so that it can start at once.
-    pub is_cued: bool,
     /// Heard late by this much, at the chunk's first frame.
     pub error: Option<Span>,
     /// Frames of song per frame of the device, at the chunk's end.
@@ -220,7 +218,6 @@ impl Deck {
         };
         DeckReport {
             state,
-            is_cued: self.is_cued(),
             error,
             step: self.voice.map(|voice| voice.step),
             position: self.voice.map(|voice| {
@@ -437,11 +434,6 @@ impl Deck {
     fn has_cushion(&self) -> bool {
         let enough = (CUED_SECONDS * self.rate) as usize;
         self.reader.ready_frames() >= enough || self.reader.end().is_some()
-    }
-
-    fn is_cued(&self) -> bool {
-        self.has_cushion()
-            && self.place.is_some_and(|place| self.tape.covers(place - BEFORE, place + AFTER))
     }
 
     /// Asks the decoder to go back, once per reason, if it has left `place` behind.

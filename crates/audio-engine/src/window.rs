@@ -43,11 +43,17 @@ impl PcmBlock {
     }
 }
 
+/// [`Shared::until`] while nothing is decoded.
+const NOTHING: i64 = i64::MIN;
+
 #[derive(Debug)]
 struct Shared {
     wanted: AtomicI64,
     epoch: AtomicU32,
     end: AtomicI64,
+    /// First frame of what was decoded without a break, and the one behind its last.
+    first: AtomicI64,
+    until: AtomicI64,
 }
 
 /// An empty window for a device of this rate.
@@ -59,6 +65,8 @@ pub(crate) fn window(sample_rate: u32) -> (WindowWriter, WindowReader) {
         wanted: AtomicI64::new(0),
         epoch: AtomicU32::new(0),
         end: AtomicI64::new(i64::MAX),
+        first: AtomicI64::new(0),
+        until: AtomicI64::new(NOTHING),
     });
     let spare = (0..blocks).map(|_| PcmBlock::empty()).collect();
     let writer = WindowWriter {
@@ -105,8 +113,20 @@ impl WindowWriter {
         self.spare.pop().or_else(|| self.spent.pop().ok())
     }
 
+    /// What anyone may see of this window.
+    pub(crate) fn gauge(&self) -> WindowGauge {
+        WindowGauge { shared: self.shared.clone() }
+    }
+
     /// Hands over a filled block.
     pub(crate) fn push(&mut self, block: PcmBlock) {
+        // Nobody else writes these. Whoever reads them between two stores sees that nothing
+        // is decoded, and looks again.
+        if self.shared.until.load(Ordering::Relaxed) != block.first {
+            self.shared.until.store(NOTHING, Ordering::Release);
+            self.shared.first.store(block.first, Ordering::Release);
+        }
+        self.shared.until.store(block.end(), Ordering::Release);
         if let Err(rtrb::PushError::Full(block)) = self.ready.push(block) {
             // Cannot be: the ring holds all blocks there are.
             self.spare.push(block);
@@ -116,6 +136,22 @@ impl WindowWriter {
     /// Says where the song ends. (frames)
     pub(crate) fn set_end(&self, end: i64) {
         self.shared.end.store(end, Ordering::Release);
+    }
+}
+
+/// Tells how far a window is filled, without waiting for the audio callback.
+#[derive(Debug)]
+pub(crate) struct WindowGauge {
+    shared: Arc<Shared>,
+}
+
+impl WindowGauge {
+    /// True if `frames` from `place` on were decoded, or all there are.
+    pub(crate) fn holds(&self, place: i64, frames: i64) -> bool {
+        let until = self.shared.until.load(Ordering::Acquire);
+        let first = self.shared.first.load(Ordering::Acquire);
+        let end = self.shared.end.load(Ordering::Acquire);
+        first <= place && until >= place.saturating_add(frames).min(end)
     }
 }
 
@@ -191,6 +227,28 @@ mod tests {
             assert_eq!(block.first, round * BLOCK_FRAMES as i64);
             reader.pass_over();
         }
+    }
+
+    #[test]
+    fn the_gauge_tells_what_was_decoded_without_a_break() {
+        let (mut writer, _reader) = window(48_000);
+        let gauge = writer.gauge();
+        let mut push = |first: i64| {
+            let mut block = writer.free_block().expect("the window is large");
+            (block.first, block.frames) = (first, BLOCK_FRAMES);
+            writer.push(block);
+            first + BLOCK_FRAMES as i64
+        };
+        assert!(!gauge.holds(0, 0), "nothing is decoded");
+        let second = push(1_000);
+        assert!(gauge.holds(1_000, BLOCK_FRAMES as i64));
+        assert!(!gauge.holds(999, 1) && !gauge.holds(1_000, BLOCK_FRAMES as i64 + 1));
+        push(second);
+        assert!(gauge.holds(1_000, 2 * BLOCK_FRAMES as i64));
+        push(90_000);
+        assert!(gauge.holds(90_000, 1) && !gauge.holds(1_000, 1), "what was before is gone");
+        writer.set_end(90_000 + BLOCK_FRAMES as i64);
+        assert!(gauge.holds(90_000, 1_000_000), "there is no more");
     }
 
     #[test]

@@ -9,13 +9,13 @@ use protocol::time::{LocalTime, MediaTime, Span, SwarmTime};
 use sync_core::ClockEstimate;
 
 use super::{Active, Control, Track};
-use crate::deck::{Deck, DeckParts, DeckReport, DeckState, place_frame};
+use crate::deck::{CUED_SECONDS, Deck, DeckParts, DeckReport, DeckState, place_frame};
 use crate::decode::DecoderThread;
 use crate::event::EngineEvent;
 use crate::passage::{Part, SAME_PLACE, programme};
 use crate::render::{Assignment, CHUNK_FRAMES, SLOTS};
 use crate::song::SongError;
-use crate::window::window;
+use crate::window::{WindowGauge, window};
 
 /// How long a song that ends by itself may go on behind its end on the time line: alone, a
 /// device keeps its own time, and a tenth of a percent of ten minutes is the most it is wrong.
@@ -29,6 +29,10 @@ pub(super) struct Loaded {
     track: u64,
     /// Where it was loaded to start.
     pub place: MediaTime,
+    /// The same in frames of the device, and its rate.
+    place_frame: i64,
+    rate: f64,
+    gauge: WindowGauge,
     decoder: Option<DecoderThread>,
     /// What the renderer was told it is there for; none if that it may go.
     assignment: Option<Assignment>,
@@ -48,6 +52,12 @@ impl Loaded {
 
     pub(super) fn part(&self) -> Option<&Part> {
         self.assignment.as_ref().and_then(|assigned| assigned.part.as_ref())
+    }
+
+    /// True if its place is decoded and it has not started, so that it can start at once.
+    pub(super) fn is_cued(&self) -> bool {
+        let enough = (CUED_SECONDS * self.rate) as i64;
+        !self.has_started && self.gauge.holds(self.place_frame, enough)
     }
 
     fn has_begun(&self, report: &DeckReport) -> bool {
@@ -152,13 +162,16 @@ impl Control {
         // Who comes late begins where the others are.
         let due = want.part.zip(now).map(|(part, now)| part.line.position_at(now));
         let place = due.map_or(want.position, |due| due.max(want.position));
-        let rate = active.renderer.sample_rate();
-        let (writer, reader) = window(rate);
-        reader.want(place_frame(place, f64::from(rate)));
+        let sample_rate = active.renderer.sample_rate();
+        let rate = f64::from(sample_rate);
+        let (writer, reader) = window(sample_rate);
+        let place_frame = place_frame(place, rate);
+        reader.want(place_frame);
+        let gauge = writer.gauge();
         decoder.attach(writer);
         self.counter += 1;
         let id = self.counter;
-        let parts = DeckParts { id, reader, place, is_native: info.sample_rate == rate };
+        let parts = DeckParts { id, reader, place, is_native: info.sample_rate == sample_rate };
         if !active.renderer.load(Box::new(Deck::new(parts, CHUNK_FRAMES))) {
             track.spare = Some(decoder);
             return None;
@@ -168,6 +181,9 @@ impl Control {
             file_id: want.file_id.clone(),
             track: track.number,
             place,
+            place_frame,
+            rate,
+            gauge,
             decoder: Some(decoder),
             assignment: None,
             is_going: false,

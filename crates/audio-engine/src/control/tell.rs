@@ -80,7 +80,7 @@ impl Control {
         if let Some(active) = &self.output {
             snapshot.status.underruns += active.seen.interruptions;
             snapshot.status.output = Some(active.status());
-            let cued = active.loaded.iter().filter(|loaded| active.seen.of(loaded.id).is_cued);
+            let cued = active.loaded.iter().filter(|loaded| loaded.is_cued());
             snapshot.cued = cued.map(|loaded| (loaded.file_id.clone(), loaded.place)).collect();
             let on_air = plan.as_ref().and_then(|plan| self.deck_of(active, plan, at));
             if let Some(loaded) = on_air.filter(|_| is_open(snapshot.status.state)) {

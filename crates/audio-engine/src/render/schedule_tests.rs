@@ -1,6 +1,5 @@
 //! What the air hears where one passage gives way to another.
 
-use super::Assignment;
 use super::stage::{Oscillator, Stage, measure, part, part_until, song_file};
 use crate::deck::DeckState;
 use crate::passage::{FADE_SECONDS, Part, SEAM_SECONDS};
@@ -147,20 +146,6 @@ fn what_was_to_follow_is_forgotten_unheard() {
     assert_eq!(stage.control.collect().collect::<Vec<_>>(), [next]);
     assert_in_time(&stage, begin, begin + 0.1, begin + 3.0, "what plays on");
     assert!(stage.worst_click() < 0.01, "a click of {}", stage.worst_click());
-}
-
-#[test]
-fn a_deck_that_waits_says_when_its_place_is_decoded() {
-    let (mut stage, begin, deck) = playing(10, Oscillator::fast_by(10.0), 1.0);
-    let next = stage.cue(song_file(44_100, 20.0), 15.0);
-    let parked = Assignment { deck: next, part: None, joins: None };
-    let sounds = Assignment { deck, part: Some(part(begin, 0.0)), joins: None };
-    stage.assign(vec![sounds, parked], None);
-    stage.callback_only();
-    assert!(!stage.report().of(next).is_cued, "nothing is decoded yet");
-    stage.play(0.05);
-    assert!(stage.report().of(next).is_cued);
-    assert!(!stage.report().of(deck).is_cued, "it has started already");
 }
 
 /// `head` as a file of its own: its length says what it holds.
