@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use protocol::SwarmKey;
 use protocol::datagram::{DatagramKey, Tag};
 use protocol::host::{Intent, LogLevel, MeetingPoint, NetworkSettings, NoticeCode};
-use protocol::ids::{FileId, SwarmHash, SwarmKey};
+use protocol::ids::{FileId, SwarmHash};
 use protocol::limits;
 use protocol::time::MediaTime;
 use sync_core::schedule::Schedule;

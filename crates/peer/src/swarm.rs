@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use audio_engine::MonotonicClock;
+use protocol::SwarmKey;
 use protocol::host::LinkState;
-use protocol::ids::{FileId, SwarmHash, SwarmKey};
+use protocol::ids::{FileId, SwarmHash};
 use sync_core::session::Session;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
