@@ -384,8 +384,8 @@ impl Facing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::SwarmKey;
     use protocol::datagram::RoomTime;
-    use protocol::ids::SwarmKey;
     use std::time::Duration;
     use sync_core::ClockEstimate;
 

@@ -13,7 +13,8 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::ids::{SwarmKey, UserId, hex};
+use crate::ids::{UserId, hex};
+use crate::key::SwarmKey;
 use crate::time::{Span, SwarmTime};
 
 /// Length of every datagram. (bytes)

@@ -14,6 +14,14 @@ pub const MAX_USER_ID: usize = 64;
 /// Keys are typed or scanned; this admits any passphrase and still bounds the hashing work.
 pub const MAX_SWARM_KEY: usize = 1024;
 
+/// Longest invitation. (bytes)
+///
+/// The longest key, percent-encoded, with a name and a few addresses; an ordinary one has 120.
+pub const MAX_INVITE: usize = 4096;
+
+/// Parties remembered by a device, newest first. More than anyone scrolls through.
+pub const MAX_RECENT: usize = 8;
+
 /// Longest alias of a member. (characters)
 pub const MAX_ALIAS: usize = 40;
 

@@ -1,5 +1,6 @@
 /** The built window in a browser, on a made-up party: journeys, access, and what it asks of the network. */
 import axe from 'axe-core'
+import jsQR from 'jsqr'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { openBrowser, serveSite } from './browser'
@@ -28,11 +29,10 @@ afterEach(async () => {
   await page.context().close()
 })
 
-test('someone joins, adds a song, plays it and leaves', async () => {
+test('someone starts a party in one press, adds a song, plays it and leaves', async () => {
   await open('lobby', { viewport: PHONE })
-  await page.getByLabel('Party key').fill('green river')
-  await page.getByRole('button', { name: 'Join', exact: true }).click()
-  await page.getByRole('heading', { level: 1, name: 'green river' }).waitFor()
+  await page.getByRole('button', { name: 'Start a party here' }).click()
+  await page.getByRole('heading', { level: 1, name: 'Blue Otter' }).waitFor()
 
   await page.getByRole('button', { name: 'Add music' }).click()
   await page.getByRole('button', { name: /^Choose Track/ }).click()
@@ -49,20 +49,73 @@ test('someone joins, adds a song, plays it and leaves', async () => {
   expect(complaints).toEqual([])
 })
 
+test('someone invites by a link, and someone else pastes it, is asked and joins', async () => {
+  await open('party', { viewport: DESKTOP, permissions: ['clipboard-read', 'clipboard-write'] })
+  await page.getByRole('button', { name: 'Invite' }).click()
+  await page.getByRole('button', { name: 'Copy link' }).click()
+  await page.getByRole('button', { name: 'Copied' }).waitFor()
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'Leave' }).click()
+
+  await page.getByLabel('Party key').focus()
+  await page.keyboard.press('Control+V')
+  const question = page.getByRole('dialog', { name: 'Join Blue Otter?' })
+  await question.getByText('ws://192.0.2.10:8080/ws').waitFor()
+  expect(await question.innerText(), 'the key is hidden').not.toContain('aloe boxer')
+  await question.getByRole('button', { name: 'Not now' }).click()
+  await question.waitFor({ state: 'detached' })
+
+  await page.keyboard.press('Control+V')
+  await question.getByRole('button', { name: 'Join this party' }).click()
+  await page.getByRole('heading', { level: 1, name: 'Blue Otter' }).waitFor()
+  expect(complaints).toEqual([])
+})
+
+test('a party of the past is a press away, and gone from the list when forgotten', async () => {
+  await open('lobby', { viewport: PHONE })
+  await page.getByRole('button', { name: 'Join again: Leo’s phone' }).click()
+  await page.getByRole('heading', { level: 1, name: 'Leo’s phone' }).waitFor()
+  await page.getByRole('button', { name: 'Leave' }).click()
+  await page.getByRole('button', { name: 'Forget Leo’s phone and its key' }).click()
+  await expect.poll(() => page.getByRole('region', { name: 'Recent parties' }).getByRole('listitem').count()).toBe(1)
+})
+
+test.each([
+  ['on a phone, in the dark', { viewport: { width: 320, height: 640 }, colorScheme: 'dark' }],
+  ['on a desktop', { viewport: DESKTOP, colorScheme: 'light' }],
+  ['with colours of the person’s own choice', { viewport: PHONE, forcedColors: 'active' }],
+] as const)('a phone that knows nothing of this app reads the invitation’s code %s', async (_how, options) => {
+  await open('party', options)
+  await page.getByRole('button', { name: 'Invite' }).click()
+  const code = page.getByRole('img', { name: 'QR code of the invitation' })
+  expect((await code.boundingBox())?.width, 'wide enough for a camera').toBeGreaterThanOrEqual(240)
+  const { data, width, height } = await pixelsOf(await code.screenshot())
+  expect(jsQR(data, width, height, { inversionAttempts: 'dontInvert' })?.data).toBe(
+    'swarm://join#v=1&k=aloe-boxer-cedar-dial-emu-fifty-grub&n=Blue%20Otter&r=192.0.2.10:8080',
+  )
+})
+
 test('everything on the way in can be done by keyboard', async () => {
   await open('lobby', { viewport: DESKTOP })
   await page.keyboard.press('Tab')
+  await page.keyboard.press('Control+A')
   await page.keyboard.type('green river')
   await page.keyboard.press('Enter')
-  await page.getByRole('heading', { level: 1, name: 'green river' }).waitFor()
-
-  await page.getByRole('button', { name: 'Settings' }).focus()
+  await page.getByRole('heading', { level: 1, name: 'Blue Otter' }).waitFor()
+  await page.getByRole('button', { name: 'Leave' }).press('Enter')
+  await page.getByLabel('Party key').focus()
+  await page.keyboard.type('green river')
   await page.keyboard.press('Enter')
-  await page.getByRole('dialog', { name: 'Settings' }).waitFor()
-  await page.keyboard.press('Escape')
-  await page.getByRole('dialog').waitFor({ state: 'detached' })
-  const focused = await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))
-  expect(focused, 'closing a sheet gives the focus back').toBe('Settings')
+  await page.getByRole('heading', { level: 1, name: 'Blue Otter' }).waitFor()
+
+  for (const name of ['Settings', 'Invite']) {
+    await page.getByRole('button', { name }).focus()
+    await page.keyboard.press('Enter')
+    await page.getByRole('dialog', { name }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await expect.poll(() => focused(), { message: 'closing a sheet gives the focus back' }).toBe(name)
+  }
 })
 
 test('the director moves the song by keyboard, repeats it and says what follows', async () => {
@@ -136,16 +189,25 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (colorScheme) => {
     ['phone', PHONE],
     ['desktop', DESKTOP],
   ])('on a %s', (_name, viewport) => {
-    test.each(['lobby', 'party', 'guest', 'crowd', 'empty', 'locked', 'far', 'unsynced', 'asymmetric', 'paused'])(
-      'the %s screen is open to everyone',
-      async (scene) => {
-        await open(scene, { viewport, colorScheme, reducedMotion: 'reduce' })
-        await page.evaluate(() => document.querySelectorAll('details').forEach((details) => (details.open = true)))
-        expect(await findings()).toEqual([])
-        expect(await overflow(), 'nothing sticks out at the side').toBe(0)
-        expect(await smallTargets(), 'everything to press is 44 px or more').toEqual([])
-      },
-    )
+    test.each([
+      'lobby',
+      'invited',
+      'party',
+      'guest',
+      'crowd',
+      'empty',
+      'locked',
+      'far',
+      'unsynced',
+      'asymmetric',
+      'paused',
+    ])('the %s screen is open to everyone', async (scene) => {
+      await open(scene, { viewport, colorScheme, reducedMotion: 'reduce' })
+      await page.evaluate(() => document.querySelectorAll('details').forEach((details) => (details.open = true)))
+      expect(await findings()).toEqual([])
+      expect(await overflow(), 'nothing sticks out at the side').toBe(0)
+      expect(await smallTargets(), 'everything to press is 44 px or more').toEqual([])
+    })
 
     test('a plot, a saved trace and a repeated song are open to everyone', async () => {
       await open('locked', { viewport, colorScheme, reducedMotion: 'reduce' })
@@ -160,6 +222,23 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (colorScheme) => {
       expect(await smallTargets()).toEqual([])
     })
 
+    test('an invitation and a key that is shown are open to everyone', async () => {
+      await open('party', { viewport, colorScheme, reducedMotion: 'reduce' })
+      await page.getByRole('button', { name: 'Invite' }).click()
+      expect(await findings()).toEqual([])
+      expect(await overflow()).toBe(0)
+      expect(await smallTargets()).toEqual([])
+      await page.keyboard.press('Escape')
+      await page.getByRole('button', { name: 'Leave' }).click()
+      await page
+        .getByRole('button', { name: /^Show key/ })
+        .first()
+        .click()
+      await page.getByText(/grub$/).waitFor()
+      expect(await findings()).toEqual([])
+      expect(await smallTargets()).toEqual([])
+    })
+
     test('the settings are open to everyone', async () => {
       await open('party', { viewport, colorScheme, reducedMotion: 'reduce' })
       await page.getByRole('button', { name: 'Settings' }).click()
@@ -169,10 +248,13 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (colorScheme) => {
   })
 })
 
-test.each(['crowd', 'paused', 'guest'])('the %s screen fits 320 px, as at 400 percent zoom', async (scene) => {
-  await open(scene, { viewport: { width: 320, height: 640 } })
-  expect(await overflow()).toBe(0)
-})
+test.each(['lobby', 'invited', 'crowd', 'paused', 'guest'])(
+  'the %s screen fits 320 px, as at 400 percent zoom',
+  async (scene) => {
+    await open(scene, { viewport: { width: 320, height: 640 } })
+    expect(await overflow()).toBe(0)
+  },
+)
 
 test('with colours of the person’s own choice the plot and the marks are still seen', async () => {
   await open('locked', { viewport: DESKTOP, forcedColors: 'active', reducedMotion: 'reduce' })
@@ -209,6 +291,27 @@ async function findings(): Promise<string[]> {
     })
     return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 160)}`))
   })
+}
+
+function focused(): Promise<string | null | undefined> {
+  return page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent)
+}
+
+/** What a camera would see of a picture: four bytes for every point. */
+async function pixelsOf(png: Buffer): Promise<{ data: Uint8ClampedArray; width: number; height: number }> {
+  const [width, height, ...bytes] = await page.evaluate(
+    async (source) => {
+      const image = new Image()
+      image.src = source
+      await image.decode()
+      const canvas = new OffscreenCanvas(image.width, image.height)
+      const drawing = canvas.getContext('2d')
+      drawing?.drawImage(image, 0, 0)
+      return [image.width, image.height, ...(drawing?.getImageData(0, 0, image.width, image.height).data ?? [])]
+    },
+    `data:image/png;base64,${png.toString('base64')}`,
+  )
+  return { data: Uint8ClampedArray.from(bytes), width: width ?? 0, height: height ?? 0 }
 }
 
 function overflow(): Promise<number> {

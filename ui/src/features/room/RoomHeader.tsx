@@ -1,6 +1,6 @@
 /** Which party this is, how it is connected, and the way out. */
-import { useEffect, useState } from 'preact/hooks'
-import { IconButton } from '../../elements/Button'
+import { useState } from 'preact/hooks'
+import { Button, IconButton } from '../../elements/Button'
 import { Chip } from '../../elements/Chip'
 import type { Tone } from '../../elements/Chip'
 import { en, links, syncStates } from '../../i18n/en'
@@ -8,10 +8,8 @@ import { plusMinus } from '../../i18n/format'
 import type { LinkState } from '../../protocol/generated/LinkState'
 import type { SyncState } from '../../protocol/generated/SyncState'
 import { useParty, useView } from '../../state/party'
+import { InviteSheet } from '../invite/InviteSheet'
 import styles from './RoomHeader.module.css'
-
-/** How long "Copied" stays. (milliseconds) */
-const COPIED_SHOWN = 2_000
 
 const linkTones = { connecting: 'wait', online: 'good', reconnecting: 'bad' } as const satisfies Record<LinkState, Tone>
 
@@ -23,30 +21,36 @@ const clockTones = { unsynced: 'wait', coarse: 'wait', good: 'good', locked: 'go
 export function RoomHeader({ onSettings }: { readonly onSettings: () => void }) {
   const party = useParty()
   const { swarm } = useView()
+  const [inviting, setInviting] = useState(false)
   if (!swarm) return null
   return (
-    <header class={styles['header']}>
-      <div class={styles['bar']}>
-        <div class={styles['party']}>
-          <p class={styles['label']} id="key-label">
-            {en.room.key}
-          </p>
-          <div class={styles['key']}>
-            <h1 aria-describedby="key-label">{swarm.key}</h1>
-            <CopyKey text={swarm.key} />
+    <>
+      <header class={styles['header']}>
+        <div class={styles['bar']}>
+          <div class={styles['party']}>
+            <p class={styles['label']} id="party-label">
+              {en.room.party}
+            </p>
+            <h1 aria-describedby="party-label">{swarm.name}</h1>
+          </div>
+          <div class={styles['tools']}>
+            <IconButton icon="settings" label={en.room.settings} onPress={onSettings} />
+            <IconButton icon="leave" label={en.room.leave} onPress={() => party.ask({ type: 'leaveSwarm' })} />
+          </div>
+          <div class={styles['states']}>
+            <Chip tone={linkTones[swarm.link]}>{links[swarm.link]}</Chip>
+            <ClockChip />
+            <Chip tone="plain">{en.room.devices(swarm.members.length)}</Chip>
+          </div>
+          <div class={styles['invite']}>
+            <Button icon="invite" onPress={() => setInviting(true)}>
+              {en.invite.open}
+            </Button>
           </div>
         </div>
-        <div class={styles['tools']}>
-          <IconButton icon="settings" label={en.room.settings} onPress={onSettings} />
-          <IconButton icon="leave" label={en.room.leave} onPress={() => party.ask({ type: 'leaveSwarm' })} />
-        </div>
-        <div class={styles['states']}>
-          <Chip tone={linkTones[swarm.link]}>{links[swarm.link]}</Chip>
-          <ClockChip />
-          <Chip tone="plain">{en.room.devices(swarm.members.length)}</Chip>
-        </div>
-      </div>
-    </header>
+      </header>
+      {inviting && <InviteSheet onClose={() => setInviting(false)} />}
+    </>
   )
 }
 
@@ -61,27 +65,5 @@ function ClockChip() {
           ? word
           : en.clock.synced(word, plusMinus(uncertaintyUs))}
     </Chip>
-  )
-}
-
-function CopyKey({ text }: { readonly text: string }) {
-  const [copied, setCopied] = useState(false)
-  useEffect(() => {
-    if (!copied) return undefined
-    const timer = setTimeout(() => setCopied(false), COPIED_SHOWN)
-    return () => clearTimeout(timer)
-  }, [copied])
-  const copy = (): void => {
-    navigator.clipboard.writeText(text).then(
-      () => setCopied(true),
-      // Without permission the key can still be read out or selected.
-      () => {},
-    )
-  }
-  return (
-    <>
-      <IconButton icon={copied ? 'check' : 'copy'} label={copied ? en.room.copied : en.room.copyKey} onPress={copy} />
-      <output class="visually-hidden">{copied ? en.room.copied : ''}</output>
-    </>
   )
 }

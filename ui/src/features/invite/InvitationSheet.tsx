@@ -1,0 +1,38 @@
+/** An invitation that was opened: what it leads to, and the question whether to follow it. */
+import { Button } from '../../elements/Button'
+import { Sheet } from '../../elements/Sheet'
+import { en } from '../../i18n/en'
+import { useParty, useView } from '../../state/party'
+import { HiddenKey } from './HiddenKey'
+import styles from './InvitationSheet.module.css'
+
+export function InvitationSheet() {
+  const party = useParty()
+  const { lobby, swarm } = useView()
+  const { invitation } = lobby
+  if (!invitation) return null
+  const dismiss = (): void => party.ask({ type: 'dismissInvite' })
+  return (
+    <Sheet title={en.invitation.title(invitation.name)} closeLabel={en.invitation.close} onClose={dismiss}>
+      <dl class={styles['facts']}>
+        <dt>{en.invitation.meetsAt}</dt>
+        {invitation.relays.length === 0 ? (
+          <dd>{en.invitation.nearby}</dd>
+        ) : (
+          invitation.relays.map((relay) => <dd key={relay}>{relay}</dd>)
+        )}
+        <dt>{en.room.key}</dt>
+        <dd>
+          <HiddenKey swarm={invitation.swarm} shown={invitation.key} name={invitation.name} />
+        </dd>
+      </dl>
+      {swarm && <p class={styles['soft']}>{en.invitation.leaves(swarm.name)}</p>}
+      <div class={styles['actions']}>
+        <Button look="lamp" onPress={() => party.ask({ type: 'acceptInvite' })}>
+          {en.invitation.accept}
+        </Button>
+        <Button onPress={dismiss}>{en.invitation.dismiss}</Button>
+      </div>
+    </Sheet>
+  )
+}

@@ -1,0 +1,44 @@
+/** Parties this device was in, newest first: one press joins again. */
+import { IconButton } from '../../elements/Button'
+import { en } from '../../i18n/en'
+import { useParty, useView } from '../../state/party'
+import { HiddenKey } from '../invite/HiddenKey'
+import { hostOf } from './Nearby'
+import styles from './Join.module.css'
+
+export function Recent() {
+  const party = useParty()
+  const { recent } = useView().lobby
+  if (recent.length === 0) return null
+  return (
+    <section class={styles['list']} aria-labelledby="recent-title">
+      <h2 id="recent-title">{en.join.recent}</h2>
+      <ul>
+        {recent.map(({ swarm, name, relay, key }) => (
+          <li key={swarm} class={styles['past']}>
+            <button type="button" class={styles['found']} onClick={() => party.ask({ type: 'rejoin', swarm })}>
+              <span>
+                <strong>
+                  <span class="visually-hidden">{relay === null ? en.join.startAgain : en.join.joinAgain} </span>
+                  {name}
+                </strong>
+                <span class={styles['hint']}>{relay === null ? en.join.wasHere : hostOf(relay)}</span>
+              </span>
+              <span class={styles['go']} aria-hidden="true">
+                {relay === null ? en.join.startShort : en.join.join}
+              </span>
+            </button>
+            <div class={styles['about']}>
+              <HiddenKey swarm={swarm} shown={key} name={name} />
+              <IconButton
+                icon="close"
+                label={en.join.forget(name)}
+                onPress={() => party.ask({ type: 'forgetParty', swarm })}
+              />
+            </div>
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}
