@@ -24,10 +24,12 @@
 mod clock;
 mod limits;
 mod member;
+mod metrics;
 mod outbox;
 mod relay;
 mod room;
 mod socket;
+mod status;
 mod swarms;
 mod time;
 mod tracker;

@@ -10,6 +10,7 @@ use sync_core::rate::TokenBucket;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use crate::metrics::{DropReason, MessageType, SocketKind};
 use crate::outbox::{OutboxReader, outbox};
 use crate::relay::Shared;
 use crate::room::{Join, Refusal};
@@ -19,7 +20,7 @@ use crate::time::TimeGrants;
 
 /// Runs the connection from its first message to its goodbye.
 pub(crate) async fn serve(socket: WebSocket, relay: Arc<Shared>) {
-    let (mut reader, mut writer) = socket::split(socket, relay.clock.clone(), &relay.limits);
+    let (mut reader, mut writer) = socket::split(socket, &relay, SocketKind::Member);
     let goodbye = tokio::select! {
         biased;
         () = relay.closing.cancelled() => Goodbye::SHUTTING_DOWN,
@@ -71,7 +72,7 @@ async fn enter(
                 let time = relay.time.as_ref().map(TimeGrants::grant);
                 let join = Join { user_id, alias, resume, time };
                 let connection = relay.next_connection();
-                let (outbox, outbox_out) = outbox(&relay.limits);
+                let (outbox, outbox_out) = outbox(&relay.limits, &relay.metrics.queue_bytes);
                 let (answer, answered) = oneshot::channel();
                 let enter = Enter { swarm: swarm_hash, join, connection, outbox, answer };
                 relay.swarms.send(enter).await.map_err(|_| Goodbye::INTERNAL)?;
@@ -118,12 +119,15 @@ async fn listen(
             Ok(Read::Refused(None)) => continue,
         };
         // A full queue means that the member reads no answers; it will miss this one.
-        let _ = answers.try_send(answer);
+        if answers.try_send(answer).is_err() {
+            inbound.relay.metrics.dropped.inc(DropReason::AnswerUnread);
+        }
     }
 }
 
 /// Turns frames into messages and keeps count of them.
 struct Inbound {
+    relay: Arc<Shared>,
     arrived: SwarmTime,
     messages: TokenBucket<SwarmTime>,
     time_pings: TokenBucket<SwarmTime>,
@@ -139,9 +143,10 @@ enum Read {
 }
 
 impl Inbound {
-    fn new(relay: &Shared) -> Self {
+    fn new(relay: &Arc<Shared>) -> Self {
         let now = relay.clock.now();
         Self {
+            relay: relay.clone(),
             arrived: now,
             messages: TokenBucket::new(relay.limits.messages, now),
             time_pings: TokenBucket::new(relay.limits.time_pings, now),
@@ -161,6 +166,11 @@ impl Inbound {
                 found_type: None,
             }),
         };
+        let metrics = &self.relay.metrics;
+        match &decoded {
+            Ok(message) => metrics.messages_received.inc(MessageType::of(message)),
+            Err(_) => metrics.dropped.inc(DropReason::BadMessage),
+        }
         let admitted = match &decoded {
             Ok(ClientMessage::TimePing { .. }) => self.time_pings.admits(arrived),
             Ok(ClientMessage::DirectorTake { .. }) => {
@@ -169,6 +179,7 @@ impl Inbound {
             _ => self.messages.admits(arrived),
         };
         if !admitted {
+            metrics.dropped.inc(DropReason::RateLimited);
             return Ok(Read::Refused(self.complaint(arrived)));
         }
         Ok(match decoded {

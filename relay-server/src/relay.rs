@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -21,7 +21,9 @@ use tracing::{debug, info, warn};
 
 use crate::clock::RelayClock;
 use crate::limits::Limits;
+use crate::metrics::{Metrics, counted};
 use crate::socket::ConnectionId;
+use crate::status::{self, MetricsToken, Readiness};
 use crate::swarms::{self, Enter};
 use crate::time::{self, TimeGrants};
 use crate::tracker::{self, TrackerCommand};
@@ -44,6 +46,8 @@ impl Relay {
             static_dir: None,
             limits: Limits::default(),
             name: "Synced Swarm Audio relay".to_owned(),
+            metrics_listen: None,
+            metrics_token: None,
         }
     }
 }
@@ -55,6 +59,8 @@ pub struct RelayBuilder {
     static_dir: Option<PathBuf>,
     limits: Limits,
     name: String,
+    metrics_listen: Option<SocketAddr>,
+    metrics_token: Option<MetricsToken>,
 }
 
 impl RelayBuilder {
@@ -82,6 +88,18 @@ impl RelayBuilder {
         self
     }
 
+    /// An address of its own for `/metrics`, which only the operator should reach.
+    pub fn metrics_listen(mut self, address: Option<SocketAddr>) -> Self {
+        self.metrics_listen = address;
+        self
+    }
+
+    /// Shows `/metrics` on the relay's own address to requests with this bearer token.
+    pub fn metrics_token(mut self, token: Option<String>) -> Self {
+        self.metrics_token = token.map(MetricsToken::new);
+        self
+    }
+
     /// Starts the relay. It accepts connections once this returns.
     ///
     /// # Errors
@@ -93,12 +111,11 @@ impl RelayBuilder {
         {
             return Err(RelayError::NoStaticDir { dir: dir.clone() });
         }
-        let bind_error = |source: io::Error| match source.kind() {
-            io::ErrorKind::AddrInUse => RelayError::AddressInUse { address: self.listen },
-            _ => RelayError::Listen { address: self.listen, source },
+        let (listener, local_addr) = bind(self.listen).await?;
+        let for_metrics = match self.metrics_listen {
+            Some(address) => Some(bind(address).await?),
+            None => None,
         };
-        let listener = TcpListener::bind(self.listen).await.map_err(bind_error)?;
-        let local_addr = listener.local_addr().map_err(bind_error)?;
 
         // A relay whose datagrams nobody gets still serves: members ask over the WebSocket then.
         let time_socket =
@@ -110,12 +127,27 @@ impl RelayBuilder {
         }
         relay.spawn(swarms::run_registry(relay.clone(), swarms));
         relay.spawn(tracker::run(relay.clone(), tracker));
-        let router = web::router(relay.clone(), self.static_dir);
+        let router = web::router(relay.clone(), self.static_dir, self.metrics_token);
         relay.spawn(accept(relay.clone(), listener, router));
         info!(%local_addr, "relay listens");
+        let metrics_addr = for_metrics.map(|(listener, address)| {
+            relay.spawn(accept(relay.clone(), listener, status::private(relay.clone())));
+            info!(%address, "metrics are served");
+            address
+        });
         let abort_on_drop = relay.abort.clone().drop_guard();
-        Ok(RunningRelay { local_addr, relay, _abort_on_drop: abort_on_drop })
+        Ok(RunningRelay { local_addr, metrics_addr, relay, _abort_on_drop: abort_on_drop })
     }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), RelayError> {
+    let error = |source: io::Error| match source.kind() {
+        io::ErrorKind::AddrInUse => RelayError::AddressInUse { address },
+        _ => RelayError::Listen { address, source },
+    };
+    let listener = TcpListener::bind(address).await.map_err(error)?;
+    let local_addr = listener.local_addr().map_err(error)?;
+    Ok((listener, local_addr))
 }
 
 /// Why a relay could not start.
@@ -147,6 +179,7 @@ pub enum RelayError {
 /// A relay at work. Dropping it ends it at once.
 pub struct RunningRelay {
     local_addr: SocketAddr,
+    metrics_addr: Option<SocketAddr>,
     relay: Arc<Shared>,
     _abort_on_drop: DropGuard,
 }
@@ -157,14 +190,24 @@ impl RunningRelay {
         self.local_addr
     }
 
+    /// Where the metrics are served, if on an address of their own.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics_addr
+    }
+
     /// Members in all swarms.
     pub fn members(&self) -> usize {
-        self.relay.gauges.members()
+        as_count(self.relay.metrics.members.get())
     }
 
     /// Swarms with at least one member.
     pub fn swarms(&self) -> usize {
-        self.relay.gauges.swarms()
+        as_count(self.relay.metrics.swarms.get())
+    }
+
+    /// Everything counted so far, as Prometheus reads it.
+    pub fn metrics(&self) -> String {
+        self.relay.metrics_page()
     }
 
     /// Ends the relay: members are told, connections are closed, and the port is free when
@@ -190,7 +233,9 @@ pub(crate) struct Shared {
     pub(crate) time: Option<TimeGrants>,
     pub(crate) swarms: mpsc::Sender<Enter>,
     pub(crate) tracker: mpsc::Sender<TrackerCommand>,
-    pub(crate) gauges: Gauges,
+    pub(crate) metrics: Metrics,
+    /// Whether new members are let in.
+    pub(crate) readiness: Readiness,
     /// Everyone says goodbye.
     pub(crate) closing: CancellationToken,
     connections: AtomicU64,
@@ -213,6 +258,7 @@ impl Shared {
     ) -> (Arc<Self>, Mailboxes) {
         let (swarms, swarms_out) = mpsc::channel(swarms::REGISTRY_MAILBOX);
         let (tracker, tracker_out) = mpsc::channel(tracker::MAILBOX);
+        let metrics = Metrics::default();
         let relay = Self {
             name,
             limits,
@@ -220,7 +266,8 @@ impl Shared {
             time: answers_datagrams.then(TimeGrants::new),
             swarms,
             tracker,
-            gauges: Gauges::default(),
+            readiness: Readiness::new(&metrics.ready),
+            metrics,
             closing: CancellationToken::new(),
             connections: AtomicU64::new(0),
             abort: CancellationToken::new(),
@@ -237,6 +284,13 @@ impl Shared {
     /// Ties a task that someone else runs to the relay's life, from this moment on.
     pub(crate) fn lifeline(&self) -> Lifeline {
         Lifeline { abort: self.abort.clone(), _counted: self.tasks.token() }
+    }
+
+    /// Everything counted so far, as Prometheus reads it.
+    pub(crate) fn metrics_page(&self) -> String {
+        let uptime = self.clock.uptime().as_secs();
+        self.metrics.uptime_seconds.set(i64::try_from(uptime).unwrap_or(i64::MAX));
+        self.metrics.page()
     }
 
     /// A name for one more connection.
@@ -265,39 +319,9 @@ impl Lifeline {
     }
 }
 
-/// How much is going on.
-#[derive(Debug, Default)]
-pub(crate) struct Gauges {
-    members: Arc<AtomicUsize>,
-    swarms: AtomicUsize,
-}
-
-/// One member, for as long as this exists.
-pub(crate) struct CountedMember(Arc<AtomicUsize>);
-
-impl Gauges {
-    pub(crate) fn count_member(&self) -> CountedMember {
-        self.members.fetch_add(1, Ordering::Relaxed);
-        CountedMember(self.members.clone())
-    }
-
-    pub(crate) fn set_swarms(&self, swarms: usize) {
-        self.swarms.store(swarms, Ordering::Relaxed);
-    }
-
-    pub(crate) fn members(&self) -> usize {
-        self.members.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn swarms(&self) -> usize {
-        self.swarms.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for CountedMember {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
+/// A gauge as a count: it is never below zero while each subtraction follows its addition.
+pub(crate) fn as_count(gauge: i64) -> usize {
+    usize::try_from(gauge).unwrap_or(0)
 }
 
 async fn accept(relay: Arc<Shared>, listener: TcpListener, router: axum::Router) {
@@ -320,6 +344,8 @@ async fn accept(relay: Arc<Shared>, listener: TcpListener, router: axum::Router)
 
 /// Speaks HTTP on one connection, up to its end or its upgrade to a WebSocket.
 async fn serve(relay: Arc<Shared>, stream: TcpStream, router: axum::Router) {
+    relay.metrics.connections_accepted.inc();
+    let _counted = counted(&relay.metrics.connections);
     // Without this, a small message behind another waits up to 40 ms for an acknowledgement.
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "connection ended before it began");

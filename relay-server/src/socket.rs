@@ -3,6 +3,7 @@
 //!
 //! Members and tracker clients share this file; what their messages mean is said elsewhere.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
@@ -15,8 +16,9 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::tungstenite;
 
 use crate::clock::RelayClock;
-use crate::limits::Limits;
+use crate::metrics::{CloseCode, Counted, SocketKind, Via, counted};
 use crate::outbox::OutboxReader;
+use crate::relay::Shared;
 
 /// Tells the connections of one relay apart. Never reused while the relay runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -133,17 +135,20 @@ pub(crate) fn bounded(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
 /// Takes an open WebSocket apart into its two directions.
 pub(crate) fn split(
     socket: WebSocket,
-    clock: RelayClock,
-    limits: &Limits,
+    relay: &Arc<Shared>,
+    kind: SocketKind,
 ) -> (SocketReader, SocketWriter) {
     let (sink, stream) = socket.split();
+    let limits = &relay.limits;
     let patience = limits.ping_interval + limits.pong_timeout;
     (
-        SocketReader { stream, clock: clock.clone(), patience },
+        SocketReader { stream, clock: relay.clock.clone(), patience },
         SocketWriter {
             sink,
-            clock,
+            relay: relay.clone(),
+            kind,
             ping_interval: limits.ping_interval.max(SHORTEST_PING_INTERVAL),
+            _counted: counted(relay.metrics.websockets.of(kind)),
         },
     )
 }
@@ -200,8 +205,10 @@ fn goodbye_after(error: axum::Error) -> Goodbye {
 /// The outgoing direction.
 pub(crate) struct SocketWriter {
     sink: SplitSink<WebSocket, Message>,
-    clock: RelayClock,
+    relay: Arc<Shared>,
+    kind: SocketKind,
     ping_interval: Duration,
+    _counted: Counted,
 }
 
 impl SocketWriter {
@@ -236,6 +243,7 @@ impl SocketWriter {
                 goodbye = outbox.hung_up() => return goodbye,
                 sent = self.sink.send(message) => if sent.is_err() { return Goodbye::LOST },
             }
+            self.relay.metrics.frames_sent.inc(self.kind);
         }
     }
 
@@ -249,7 +257,8 @@ impl SocketWriter {
     }
 
     fn pong(&self, t0: protocol::time::Millis, t1: SwarmTime) -> Utf8Bytes {
-        let t2 = self.clock.now();
+        let t2 = self.relay.clock.now();
+        self.relay.metrics.time_holding_seconds.observe(Via::Websocket, t2 - t1);
         let midpoint = t1 + (t2 - t1).mul_f64(0.5);
         let pong =
             ServerMessage::TimePong { t0, t_s: midpoint.into(), t1: t1.into(), t2: t2.into() };
@@ -259,6 +268,7 @@ impl SocketWriter {
 
 /// Ends a connection: says why, closes, and waits a moment for the other side to do the same.
 pub(crate) async fn part(mut reader: SocketReader, mut writer: SocketWriter, goodbye: Goodbye) {
+    writer.relay.metrics.closed.inc(CloseCode::of(goodbye.code));
     let parting = async {
         if let Some(code) = goodbye.error {
             let last = ServerMessage::Error {

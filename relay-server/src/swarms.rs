@@ -17,8 +17,9 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, error};
 
+use crate::metrics::{Admission, Counted, Counters, DropReason, counted};
 use crate::outbox::{Outbox, Undeliverable};
-use crate::relay::{CountedMember, Shared};
+use crate::relay::Shared;
 use crate::room::{Audience, Join, Output, Refusal, Room, snapshot};
 use crate::socket::{ConnectionId, Goodbye};
 
@@ -82,7 +83,7 @@ pub(crate) async fn run_registry(relay: Arc<Shared>, mut mailbox: mpsc::Receiver
                 None => return,
             },
         }
-        relay.gauges.set_swarms(registry.swarms.len());
+        relay.metrics.swarms.set(registry.swarms.len() as i64);
     }
 }
 
@@ -112,6 +113,7 @@ impl Registry {
         // A full mailbox drops the request, and the connection learns that the relay is busy:
         // waiting here would hold up every other swarm.
         if running.mailbox.try_send(SwarmCommand::Enter(Box::new(enter), way_in)).is_err() {
+            self.relay.metrics.dropped.inc(DropReason::SwarmBusy);
             debug!("a swarm is too busy to let anyone in");
         }
     }
@@ -159,7 +161,7 @@ struct Seat {
     outbox: Outbox,
     /// Some presence was left out because the member reads slowly; a summary is owed.
     owes_summary: bool,
-    _counted: CountedMember,
+    _counted: Counted,
 }
 
 impl SwarmTask {
@@ -212,12 +214,13 @@ impl SwarmTask {
             match self.room.join(self.relay.clock.now(), join, hex(&rand::random::<[u8; 16]>())) {
                 Ok(outputs) => outputs,
                 Err(refusal) => {
+                    self.relay.metrics.turned_away.inc(Admission::Join);
                     // Whoever asked may be gone by now.
                     let _ = answer.send(Err(refusal));
                     return;
                 }
             };
-        let counted = self.relay.gauges.count_member();
+        let counted = counted(&self.relay.metrics.members);
         let seat = Seat { connection, outbox, owes_summary: false, _counted: counted };
         if let Some(former) = self.members.insert(user.clone(), seat) {
             self.connections.remove(&former.connection);
@@ -242,6 +245,7 @@ impl SwarmTask {
             }
             debug!(swarm = self.swarm.short(), "member can not be reached");
             if let Some(outbox) = self.remove(&user) {
+                self.relay.metrics.dropped.inc(DropReason::TooSlow);
                 outbox.hang_up(Goodbye::TOO_SLOW);
             }
         }
@@ -249,11 +253,12 @@ impl SwarmTask {
 
     fn send_all(&mut self, outputs: Vec<Output>) -> Vec<(UserId, ConnectionId)> {
         let mut unreachable = Vec::new();
+        let dropped = &self.relay.metrics.dropped;
         for output in outputs {
             let is_droppable = output.is_droppable();
             let frames = frames_of(&output);
             let mut tell = |user: &UserId, seat: &mut Seat| {
-                if seat.send(&frames, is_droppable).is_err() {
+                if seat.send(&frames, is_droppable, dropped).is_err() {
                     unreachable.push((user.clone(), seat.connection));
                 }
             };
@@ -300,11 +305,17 @@ impl SwarmTask {
 }
 
 impl Seat {
-    fn send(&mut self, frames: &[Utf8Bytes], is_droppable: bool) -> Result<(), Undeliverable> {
+    fn send(
+        &mut self,
+        frames: &[Utf8Bytes],
+        is_droppable: bool,
+        dropped: &Counters<DropReason>,
+    ) -> Result<(), Undeliverable> {
         match frames {
             [frame] if is_droppable => {
                 if self.outbox.push_droppable(frame.clone()).is_err() {
                     self.owes_summary = true;
+                    dropped.inc(DropReason::Presence);
                 }
                 Ok(())
             }
@@ -358,7 +369,7 @@ mod tests {
         let ended = registry.tasks.join_next_with_id().await.expect("the swarm ended");
         registry.ended(ended);
         assert_eq!((registry.swarms.len(), registry.tasks.len()), (0, 0));
-        assert_eq!(relay.gauges.members(), 0);
+        assert_eq!(relay.metrics.members.get(), 0);
     }
 
     fn relay() -> (Arc<Shared>, Registry, Mailboxes) {
@@ -378,7 +389,7 @@ mod tests {
     }
 
     fn enter(relay: &Shared, user: &str) -> (Enter, Answer, OutboxReader) {
-        let (outbox, reads) = outbox(&relay.limits);
+        let (outbox, reads) = outbox(&relay.limits, &relay.metrics.queue_bytes);
         let (answer, answered) = oneshot::channel();
         let user_id = user.parse().expect("a plain user id");
         let enter = Enter {

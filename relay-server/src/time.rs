@@ -15,6 +15,7 @@ use sync_core::rate::TokenBuckets;
 use time_socket::TimeSocket;
 use tracing::debug;
 
+use crate::metrics::{DropReason, Via};
 use crate::relay::Shared;
 
 /// Askers whose rates are kept count of. A bucket refills within two seconds and is forgotten
@@ -67,14 +68,22 @@ pub(crate) async fn answer(relay: Arc<Shared>, socket: TimeSocket) {
         };
         let Ok(arrival) = arrival else { continue };
         let t1 = relay.clock.at(arrival.at);
-        let Some((ping, key)) = grants.question(&buffer[..arrival.length]) else { continue };
+        let Some((ping, key)) = grants.question(&buffer[..arrival.length]) else {
+            relay.metrics.dropped.inc(DropReason::TimeUnproven);
+            continue;
+        };
         if !rates.admits(ping.from, t1) {
+            relay.metrics.dropped.inc(DropReason::TimeRateLimited);
             continue;
         }
         let Ping { from, probe, .. } = ping;
         let pong =
             Pong { from: Tag::RELAY, to: from, probe, t1, t2: t1, doubt: Span::ZERO, room: None };
-        let bytes = Datagram::answer(pong, &key, || relay.clock.now());
+        let bytes = Datagram::answer(pong, &key, || {
+            let t2 = relay.clock.now();
+            relay.metrics.time_holding_seconds.observe(Via::Udp, t2 - t1);
+            t2
+        });
         if let Err(error) = socket.send(&bytes, arrival.from) {
             debug!(%error, "a time answer was not sent");
         }

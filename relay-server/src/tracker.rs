@@ -13,12 +13,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use prometheus_client::metrics::counter::Counter;
 use protocol::{Span, SwarmTime};
 use rand::Rng;
 use rand::seq::index;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::metrics::{DropReason, Metrics};
 use crate::outbox::Outbox;
 use crate::relay::Shared;
 use crate::socket::{ConnectionId, Goodbye};
@@ -55,6 +57,8 @@ pub(crate) struct Tracker {
     torrents: HashMap<Bytes20, Torrent>,
     /// What each connection announced, to forget it when the connection ends.
     connections: HashMap<ConnectionId, Vec<(Bytes20, Bytes20)>>,
+    /// Counts what was not allowed.
+    refusals: Counter,
 }
 
 #[derive(Default)]
@@ -98,7 +102,10 @@ impl Tracker {
             Request::Answer(answer) => self.answer(now, from, answer),
             Request::Scrape(hashes) => Ok(self.scrape(from, &hashes)),
         };
-        handled.unwrap_or_else(|failure| vec![Sending { to: from, text: failure.encode() }])
+        handled.unwrap_or_else(|failure| {
+            self.refusals.inc();
+            vec![Sending { to: from, text: failure.encode() }]
+        })
     }
 
     /// Forgets a connection and all it announced.
@@ -317,7 +324,8 @@ pub(crate) enum TrackerCommand {
 
 /// Owns the tracker until the relay closes.
 pub(crate) async fn run(relay: Arc<Shared>, mut mailbox: mpsc::Receiver<TrackerCommand>) {
-    let mut tracker = Tracker::default();
+    let refusals = relay.metrics.tracker_refusals.clone();
+    let mut tracker = Tracker { refusals, ..Tracker::default() };
     let mut outboxes: HashMap<ConnectionId, Outbox> = HashMap::new();
     let mut sweeps = interval(SWEEP_INTERVAL);
     sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -327,6 +335,7 @@ pub(crate) async fn run(relay: Arc<Shared>, mut mailbox: mpsc::Receiver<TrackerC
             () = relay.closing.cancelled() => return,
             _ = sweeps.tick() => {
                 tracker.expire(relay.clock.now());
+                count_held(&relay.metrics, &tracker);
                 continue;
             }
             command = mailbox.recv() => command,
@@ -341,12 +350,14 @@ pub(crate) async fn run(relay: Arc<Shared>, mut mailbox: mpsc::Receiver<TrackerC
                 outboxes.remove(&connection);
             }
             Some(TrackerCommand::Request { connection, request }) => {
+                count_request(&relay.metrics, &request);
                 let now = relay.clock.now();
                 for Sending { to, text } in
                     tracker.handle(now, connection, *request, &mut rand::rng())
                 {
                     let Some(outbox) = outboxes.get(&to) else { continue };
                     if outbox.push(text.into()).is_err() {
+                        relay.metrics.dropped.inc(DropReason::TooSlow);
                         tracker.disconnect(to);
                         if let Some(outbox) = outboxes.remove(&to) {
                             outbox.hang_up(Goodbye::UNREAD);
@@ -356,6 +367,27 @@ pub(crate) async fn run(relay: Arc<Shared>, mut mailbox: mpsc::Receiver<TrackerC
             }
         }
     }
+}
+
+fn count_request(metrics: &Metrics, request: &Request) {
+    match request {
+        Request::Announce(announce) => {
+            metrics.tracker_announces.inc();
+            metrics.tracker_offers.inc_by(announce.offers.len() as u64);
+        }
+        Request::Answer(_) => {
+            metrics.tracker_answers.inc();
+        }
+        Request::Scrape(_) => {
+            metrics.tracker_scrapes.inc();
+        }
+    }
+}
+
+fn count_held(metrics: &Metrics, tracker: &Tracker) {
+    let peers: usize = tracker.torrents.values().map(|torrent| torrent.peers.len()).sum();
+    metrics.tracker_torrents.set(tracker.torrents.len() as i64);
+    metrics.tracker_peers.set(peers as i64);
 }
 
 #[cfg(test)]

@@ -7,20 +7,25 @@ use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::relay::Shared;
+use crate::status::{self, MetricsToken};
 use crate::{member, socket, tracker};
 
-/// The routes of one relay.
-pub(crate) fn router(relay: Arc<Shared>, static_dir: Option<PathBuf>) -> Router {
+/// The routes of one relay. With `token`, the metrics are among them.
+pub(crate) fn router(
+    relay: Arc<Shared>,
+    static_dir: Option<PathBuf>,
+    token: Option<MetricsToken>,
+) -> Router {
     let routes = Router::new()
         .route("/ws", get(member_socket))
         .route("/announce", get(tracker_socket))
-        .route("/health", get(health));
+        .merge(status::public(token));
     let routes = match static_dir {
         Some(dir) => routes.fallback_service(ServeDir::new(dir)),
         None => routes.route("/", get(about)),
@@ -32,28 +37,21 @@ pub(crate) fn router(relay: Arc<Shared>, static_dir: Option<PathBuf>) -> Router 
 }
 
 async fn member_socket(State(relay): State<Arc<Shared>>, upgrade: WebSocketUpgrade) -> Response {
+    if let Some(refusal) = status::turn_away_while_draining(&relay) {
+        return refusal;
+    }
     let upgrade = socket::bounded(upgrade);
     let lifeline = relay.lifeline();
     upgrade.on_upgrade(move |socket| lifeline.run(member::serve(socket, relay)))
 }
 
 async fn tracker_socket(State(relay): State<Arc<Shared>>, upgrade: WebSocketUpgrade) -> Response {
+    if let Some(refusal) = status::turn_away_while_draining(&relay) {
+        return refusal;
+    }
     let upgrade = socket::bounded(upgrade);
     let lifeline = relay.lifeline();
     upgrade.on_upgrade(move |socket| lifeline.run(tracker::link::serve(socket, relay)))
-}
-
-async fn health(State(relay): State<Arc<Shared>>) -> Response {
-    let health = serde_json::json!({
-        "status": "ok",
-        "name": relay.name,
-        "version": env!("CARGO_PKG_VERSION"),
-        "members": relay.gauges.members(),
-        "swarms": relay.gauges.swarms(),
-        "uptimeSeconds": relay.clock.uptime().as_secs(),
-    });
-    let json = (header::CONTENT_TYPE, "application/json");
-    ([json, (header::CACHE_CONTROL, "no-store")], health.to_string()).into_response()
 }
 
 async fn about() -> &'static str {
@@ -62,6 +60,7 @@ async fn about() -> &'static str {
      /ws        members\n\
      /announce  WebTorrent tracker\n\
      /health    state of this relay\n\
+     /ready     whether it takes new members\n\
      \n\
      The web interface is not installed here; the app needs none.\n"
 }

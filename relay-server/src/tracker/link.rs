@@ -6,6 +6,7 @@ use axum::extract::ws::WebSocket;
 
 use super::TrackerCommand;
 use super::message::Request;
+use crate::metrics::{DropReason, SocketKind};
 use crate::outbox::outbox;
 use crate::relay::Shared;
 use crate::socket::{self, Answer, ConnectionId, Goodbye, Incoming, SocketReader};
@@ -13,9 +14,9 @@ use sync_core::rate::TokenBucket;
 
 /// Runs the connection from its first message to its goodbye.
 pub(crate) async fn serve(socket: WebSocket, relay: Arc<Shared>) {
-    let (mut reader, mut writer) = socket::split(socket, relay.clock.clone(), &relay.limits);
+    let (mut reader, mut writer) = socket::split(socket, &relay, SocketKind::Tracker);
     let connection = relay.next_connection();
-    let (outbox, mut outbox_out) = outbox(&relay.limits);
+    let (outbox, mut outbox_out) = outbox(&relay.limits, &relay.metrics.queue_bytes);
     let (answers, mut answers_out) = socket::answers();
     if relay.tracker.send(TrackerCommand::Connected { connection, outbox }).await.is_err() {
         return;
@@ -50,6 +51,7 @@ async fn listen(
         };
         let decoded = Request::decode(&text);
         if !budget.admits(arrived) {
+            relay.metrics.dropped.inc(DropReason::TrackerRateLimited);
             // Clients repeat themselves at the next interval; an answer would only add load.
             continue;
         }
@@ -62,8 +64,11 @@ async fn listen(
                 }
             }
             Err(failure) => {
+                relay.metrics.tracker_refusals.inc();
                 // A full queue means that the client reads no answers; it will miss this one.
-                let _ = answers.try_send(Answer::Text(failure.encode().into()));
+                if answers.try_send(Answer::Text(failure.encode().into())).is_err() {
+                    relay.metrics.dropped.inc(DropReason::AnswerUnread);
+                }
             }
         }
     }

@@ -10,6 +10,7 @@ use protocol::message::{FileAnnouncement, Joined, MediaInfo, Playback};
 use protocol::time::Millis;
 use protocol::{ClientMessage, ErrorCode, ServerMessage, SwarmHash, SwarmKey, SwarmTime, UserId};
 use relay_server::{Limits, Relay, RunningRelay};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -194,6 +195,22 @@ impl Client {
     pub async fn end(mut self) {
         within(self.socket.close(None)).await.expect("an open connection");
     }
+}
+
+/// A whole HTTP answer, head and body.
+pub async fn http_get(address: SocketAddr, path: &str) -> String {
+    http_get_with(address, path, "").await
+}
+
+/// The same with more header lines, each ended by a line break.
+pub async fn http_get_with(address: SocketAddr, path: &str, headers: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("the relay listens");
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.expect("an open socket");
+    let mut answer = String::new();
+    within(stream.read_to_string(&mut answer)).await.expect("text");
+    answer
 }
 
 pub fn join_message(key: &str, user: &str, resume: Option<String>) -> ClientMessage {
