@@ -32,8 +32,12 @@ mod socket;
 mod status;
 mod swarms;
 mod time;
+#[cfg(feature = "tls")]
+mod tls;
 mod tracker;
 mod web;
 
 pub use limits::{Limits, Rate};
 pub use relay::{Relay, RelayBuilder, RelayError, RunningRelay};
+#[cfg(feature = "tls")]
+pub use tls::{TlsError, TlsFiles};

@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use protocol::limits;
+use serde::{Deserialize, Serialize};
 pub use sync_core::rate::Rate;
 
-/// Bounds on what members and tracker clients may ask of one relay.
-#[derive(Clone, Debug, PartialEq)]
+/// Bounds on what members and tracker clients may ask of one relay. The program makes each field
+/// a setting by its name, with its doc comment as the explanation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(documented::DocumentedFields))]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Limits {
     /// Members in one swarm.
     pub members: usize,

@@ -36,7 +36,12 @@ async fn take_part(
 ) -> Goodbye {
     let mut inbound = Inbound::new(relay);
     let entering = enter(reader, writer, &mut inbound, relay);
-    let (place, mut outbox) = match timeout(relay.limits.join, entering).await {
+    let entered = tokio::select! {
+        biased;
+        () = relay.leaving.cancelled() => return Goodbye::SHUTTING_DOWN,
+        entered = timeout(relay.limits.join, entering) => entered,
+    };
+    let (place, mut outbox) = match entered {
         Ok(Ok(place)) => place,
         Ok(Err(goodbye)) => return goodbye,
         Err(_) => return Goodbye::NO_JOIN,
@@ -78,6 +83,9 @@ async fn enter(
                 relay.swarms.send(enter).await.map_err(|_| Goodbye::INTERNAL)?;
                 match answered.await.map_err(|_| Goodbye::BUSY)? {
                     Ok(swarm) => return Ok((Place { connection, swarm }, outbox_out)),
+                    Err(Refusal { code: ErrorCode::ShuttingDown, .. }) => {
+                        return Err(Goodbye::SHUTTING_DOWN);
+                    }
                     Err(refusal) => refusal.reply_to("join"),
                 }
             }
@@ -111,7 +119,8 @@ async fn listen(
                 let command = SwarmCommand::Message { connection: place.connection, message };
                 // Waiting here holds back this member alone.
                 if place.swarm.send(command).await.is_err() {
-                    return Goodbye::INTERNAL;
+                    let is_leaving = inbound.relay.leaving.is_cancelled();
+                    return if is_leaving { Goodbye::SHUTTING_DOWN } else { Goodbye::INTERNAL };
                 }
                 continue;
             }

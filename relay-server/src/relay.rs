@@ -3,14 +3,15 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use time_socket::TimeSocket;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -23,9 +24,11 @@ use crate::clock::RelayClock;
 use crate::limits::Limits;
 use crate::metrics::{Metrics, counted};
 use crate::socket::ConnectionId;
-use crate::status::{self, MetricsToken, Readiness};
+use crate::status::{self, MetricsToken, Obstacle, Readiness};
 use crate::swarms::{self, Enter};
 use crate::time::{self, TimeGrants};
+#[cfg(feature = "tls")]
+use crate::tls::{self, Tls, TlsError, TlsFiles};
 use crate::tracker::{self, TrackerCommand};
 use crate::web;
 
@@ -48,6 +51,8 @@ impl Relay {
             name: "Synced Swarm Audio relay".to_owned(),
             metrics_listen: None,
             metrics_token: None,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 }
@@ -61,6 +66,8 @@ pub struct RelayBuilder {
     name: String,
     metrics_listen: Option<SocketAddr>,
     metrics_token: Option<MetricsToken>,
+    #[cfg(feature = "tls")]
+    tls: Option<TlsFiles>,
 }
 
 impl RelayBuilder {
@@ -100,6 +107,13 @@ impl RelayBuilder {
         self
     }
 
+    /// Speaks TLS with this certificate, which is read again whenever its files change.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, files: Option<TlsFiles>) -> Self {
+        self.tls = files;
+        self
+    }
+
     /// Starts the relay. It accepts connections once this returns.
     ///
     /// # Errors
@@ -111,6 +125,8 @@ impl RelayBuilder {
         {
             return Err(RelayError::NoStaticDir { dir: dir.clone() });
         }
+        #[cfg(feature = "tls")]
+        let tls = self.tls.map(Tls::load).transpose()?.map(Arc::new);
         let (listener, local_addr) = bind(self.listen).await?;
         let for_metrics = match self.metrics_listen {
             Some(address) => Some(bind(address).await?),
@@ -128,15 +144,32 @@ impl RelayBuilder {
         relay.spawn(swarms::run_registry(relay.clone(), swarms));
         relay.spawn(tracker::run(relay.clone(), tracker));
         let router = web::router(relay.clone(), self.static_dir, self.metrics_token);
-        relay.spawn(accept(relay.clone(), listener, router));
+        let transport = Transport::Plain;
+        #[cfg(feature = "tls")]
+        let transport = match &tls {
+            Some(tls) => {
+                relay.spawn(tls::watch(tls.clone(), relay.closing.clone()));
+                Transport::Tls(tls.clone())
+            }
+            None => transport,
+        };
+        relay.spawn(accept(relay.clone(), listener, router, transport));
         info!(%local_addr, "relay listens");
         let metrics_addr = for_metrics.map(|(listener, address)| {
-            relay.spawn(accept(relay.clone(), listener, status::private(relay.clone())));
+            let router = status::private(relay.clone());
+            relay.spawn(accept(relay.clone(), listener, router, Transport::Plain));
             info!(%address, "metrics are served");
             address
         });
         let abort_on_drop = relay.abort.clone().drop_guard();
-        Ok(RunningRelay { local_addr, metrics_addr, relay, _abort_on_drop: abort_on_drop })
+        Ok(RunningRelay {
+            local_addr,
+            metrics_addr,
+            relay,
+            #[cfg(feature = "tls")]
+            tls,
+            _abort_on_drop: abort_on_drop,
+        })
     }
 }
 
@@ -168,6 +201,10 @@ pub enum RelayError {
         #[source]
         source: io::Error,
     },
+    /// The certificate can not be used.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The folder of files to serve does not exist.
     #[error("{} is not a folder", dir.display())]
     NoStaticDir {
@@ -181,6 +218,8 @@ pub struct RunningRelay {
     local_addr: SocketAddr,
     metrics_addr: Option<SocketAddr>,
     relay: Arc<Shared>,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<Tls>>,
     _abort_on_drop: DropGuard,
 }
 
@@ -210,14 +249,51 @@ impl RunningRelay {
         self.relay.metrics_page()
     }
 
+    /// Prepares the end: from now on the relay is not ready and lets nobody in. Its swarms part
+    /// one after the other, each as a whole and at a moment drawn from `within`, so that their
+    /// members do not all come back elsewhere at once; what they say until then is still passed
+    /// on, and the time is answered. Returns once everyone has left, a little after `within` at
+    /// the latest. [`Self::shutdown`] comes next.
+    pub async fn drain(&self, within: Duration) {
+        let relay = &self.relay;
+        relay.readiness.raise(Obstacle::Draining);
+        // Whoever drains first says how long.
+        let _ = relay.part_within.set(within);
+        relay.leaving.cancel();
+        relay.sockets.close();
+        info!(members = self.members(), ?within, "relay drains");
+        if timeout(within + SHUTDOWN_GRACE, relay.sockets.wait()).await.is_err() {
+            debug!("some connections did not end in time");
+        }
+    }
+
+    /// Reads the certificate again, for new connections. One that can not be used changes
+    /// nothing. Without TLS there is nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`]: why the new certificate is not used.
+    #[cfg(feature = "tls")]
+    pub fn reload_certificate(&self) -> Result<(), TlsError> {
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.reload())
+    }
+
     /// Ends the relay: members are told, connections are closed, and the port is free when
     /// this returns. Takes at most a few seconds, whatever the members do.
     pub async fn shutdown(self) {
+        self.relay.readiness.raise(Obstacle::Draining);
+        self.relay.leaving.cancel();
         self.relay.closing.cancel();
+        self.relay.sockets.close();
         self.relay.tasks.close();
-        if timeout(SHUTDOWN_GRACE, self.relay.tasks.wait()).await.is_err() {
+        let ended = async {
+            self.relay.sockets.wait().await;
+            self.relay.tasks.wait().await;
+        };
+        if timeout(SHUTDOWN_GRACE, ended).await.is_err() {
             debug!("some connections did not end in time");
             self.relay.abort.cancel();
+            self.relay.sockets.wait().await;
             self.relay.tasks.wait().await;
         }
         info!("relay ended");
@@ -236,12 +312,18 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     /// Whether new members are let in.
     pub(crate) readiness: Readiness,
-    /// Everyone says goodbye.
+    /// Swarms begin to part, each when [`Self::time_to_part`] says so.
+    pub(crate) leaving: CancellationToken,
+    /// In which time all of them have parted.
+    part_within: OnceLock<Duration>,
+    /// Everyone says goodbye at once.
     pub(crate) closing: CancellationToken,
     connections: AtomicU64,
     /// Everyone stops where they are.
     abort: CancellationToken,
     tasks: TaskTracker,
+    /// The WebSockets, which end first.
+    sockets: TaskTracker,
 }
 
 /// The receiving ends of what [`Shared`] sends to.
@@ -268,22 +350,38 @@ impl Shared {
             tracker,
             readiness: Readiness::new(&metrics.ready),
             metrics,
+            leaving: CancellationToken::new(),
+            part_within: OnceLock::new(),
             closing: CancellationToken::new(),
             connections: AtomicU64::new(0),
             abort: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            sockets: TaskTracker::new(),
         };
         (Arc::new(relay), Mailboxes { swarms: swarms_out, tracker: tracker_out })
     }
 
     /// Runs a task for as long as the relay may run.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(self.lifeline().run(task));
+        self.tasks.spawn(until_aborted(self.abort.clone(), task));
     }
 
-    /// Ties a task that someone else runs to the relay's life, from this moment on.
+    /// Ties a WebSocket's task, which someone else runs, to the relay's life from this moment on.
     pub(crate) fn lifeline(&self) -> Lifeline {
-        Lifeline { abort: self.abort.clone(), _counted: self.tasks.token() }
+        Lifeline { abort: self.abort.clone(), counted: self.sockets.token() }
+    }
+
+    /// Resolves when the caller, a swarm or a connection without one, should part because the
+    /// relay drains or ends.
+    pub(crate) async fn time_to_part(&self) {
+        self.leaving.cancelled().await;
+        let within = self.part_within.get().copied().unwrap_or_default();
+        // Boxed, because thousands wait here and few ever need it.
+        let pause = Box::pin(sleep(within.mul_f64(rand::random())));
+        tokio::select! {
+            () = self.closing.cancelled() => {}
+            () = pause => {}
+        }
     }
 
     /// Everything counted so far, as Prometheus reads it.
@@ -302,7 +400,7 @@ impl Shared {
 /// Keeps a shutdown waiting for a task, and ends the task when the relay is dropped.
 pub(crate) struct Lifeline {
     abort: CancellationToken,
-    _counted: TaskTrackerToken,
+    counted: TaskTrackerToken,
 }
 
 impl Lifeline {
@@ -311,11 +409,23 @@ impl Lifeline {
         self,
         task: impl Future<Output = ()> + Send + 'static,
     ) -> impl Future<Output = ()> + Send + 'static {
-        // Every async layer around a future stores it once more; a pointer costs less.
-        let task = Box::pin(task);
+        let Self { abort, counted } = self;
+        let task = until_aborted(abort, task);
         async move {
-            let _ = self.abort.run_until_cancelled(task).await;
+            task.await;
+            drop(counted);
         }
+    }
+}
+
+fn until_aborted(
+    abort: CancellationToken,
+    task: impl Future<Output = ()> + Send + 'static,
+) -> impl Future<Output = ()> + Send + 'static {
+    // Every async layer around a future stores it once more; a pointer costs less.
+    let task = Box::pin(task);
+    async move {
+        let _ = abort.run_until_cancelled(task).await;
     }
 }
 
@@ -324,7 +434,20 @@ pub(crate) fn as_count(gauge: i64) -> usize {
     usize::try_from(gauge).unwrap_or(0)
 }
 
-async fn accept(relay: Arc<Shared>, listener: TcpListener, router: axum::Router) {
+/// What lies between TCP and HTTP.
+#[derive(Clone)]
+enum Transport {
+    Plain,
+    #[cfg(feature = "tls")]
+    Tls(Arc<Tls>),
+}
+
+async fn accept(
+    relay: Arc<Shared>,
+    listener: TcpListener,
+    router: axum::Router,
+    transport: Transport,
+) {
     loop {
         let accepted = tokio::select! {
             biased;
@@ -332,7 +455,9 @@ async fn accept(relay: Arc<Shared>, listener: TcpListener, router: axum::Router)
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => relay.spawn(serve(relay.clone(), stream, router.clone())),
+            Ok((stream, _)) => {
+                relay.spawn(serve(relay.clone(), stream, router.clone(), transport.clone()));
+            }
             Err(error) => {
                 // One peer that gave up is nothing; no file descriptors left is worth a pause.
                 warn!(%error, "connection not accepted");
@@ -342,8 +467,8 @@ async fn accept(relay: Arc<Shared>, listener: TcpListener, router: axum::Router)
     }
 }
 
-/// Speaks HTTP on one connection, up to its end or its upgrade to a WebSocket.
-async fn serve(relay: Arc<Shared>, stream: TcpStream, router: axum::Router) {
+/// Serves one connection, up to its end or its upgrade to a WebSocket.
+async fn serve(relay: Arc<Shared>, stream: TcpStream, router: axum::Router, transport: Transport) {
     relay.metrics.connections_accepted.inc();
     let _counted = counted(&relay.metrics.connections);
     // Without this, a small message behind another waits up to 40 ms for an acknowledgement.
@@ -351,6 +476,28 @@ async fn serve(relay: Arc<Shared>, stream: TcpStream, router: axum::Router) {
         debug!(%error, "connection ended before it began");
         return;
     }
+    match transport {
+        Transport::Plain => speak_http(&relay, stream, router).await,
+        #[cfg(feature = "tls")]
+        Transport::Tls(tls) => match timeout(relay.limits.handshake, tls.accept(stream)).await {
+            Ok(Ok(stream)) => speak_http(&relay, stream, router).await,
+            Ok(Err(error)) => {
+                relay.metrics.tls_failed.inc();
+                debug!(%error, "no TLS handshake");
+            }
+            Err(_) => {
+                relay.metrics.tls_failed.inc();
+                debug!("no TLS handshake in time");
+            }
+        },
+    }
+}
+
+async fn speak_http(
+    relay: &Shared,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    router: axum::Router,
+) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(relay.limits.handshake)

@@ -6,12 +6,13 @@
 //! twice. Nothing of the former swarm remains either way.
 
 use std::collections::{BTreeMap, HashMap};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
 use protocol::ids::hex;
-use protocol::{ClientMessage, SwarmHash, UserId};
+use protocol::{ClientMessage, ErrorCode, SwarmHash, UserId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
@@ -22,6 +23,7 @@ use crate::outbox::{Outbox, Undeliverable};
 use crate::relay::Shared;
 use crate::room::{Audience, Join, Output, Refusal, Room, snapshot};
 use crate::socket::{ConnectionId, Goodbye};
+use crate::status::Obstacle;
 
 /// Joins that may wait for the registry, which does next to nothing for each.
 pub(crate) const REGISTRY_MAILBOX: usize = 256;
@@ -104,6 +106,13 @@ impl Registry {
     }
 
     fn pass_on(&mut self, enter: Enter) {
+        if self.relay.readiness.is_raised(Obstacle::Draining) {
+            self.relay.metrics.turned_away.inc(Admission::Draining);
+            let message = "the relay is shutting down; join again over a new connection";
+            // Whoever asked may be gone by now.
+            let _ = enter.answer.send(Err(Refusal { code: ErrorCode::ShuttingDown, message }));
+            return;
+        }
         if !self.swarms.contains_key(&enter.swarm) {
             let (mailbox, mailbox_out) = mpsc::channel(SWARM_MAILBOX);
             self.start(enter.swarm.clone(), mailbox, mailbox_out);
@@ -173,10 +182,16 @@ impl SwarmTask {
     async fn run(mut self, mut mailbox: mpsc::Receiver<SwarmCommand>) -> Ended {
         let mut summaries = interval(SUMMARY_INTERVAL);
         summaries.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let relay = self.relay.clone();
+        let mut time_to_part = pin!(relay.time_to_part());
         loop {
             let owes_summaries = self.members.values().any(|seat| seat.owes_summary);
             tokio::select! {
                 biased;
+                () = &mut time_to_part => {
+                    self.part();
+                    break;
+                }
                 _ = summaries.tick(), if owes_summaries => self.summarise(),
                 command = mailbox.recv() => match command {
                     Some(command) => self.handle(command),
@@ -189,6 +204,14 @@ impl SwarmTask {
         }
         debug!(swarm = self.swarm.short(), "swarm ended");
         Ended { swarm: self.swarm, mailbox }
+    }
+
+    /// Sends everyone away together. Nobody is told that the others leave: they all do.
+    fn part(&mut self) {
+        self.connections.clear();
+        for seat in std::mem::take(&mut self.members).into_values() {
+            seat.outbox.hang_up(Goodbye::SHUTTING_DOWN);
+        }
     }
 
     fn handle(&mut self, command: SwarmCommand) {

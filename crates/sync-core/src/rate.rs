@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::Sub;
 
 use protocol::time::Span;
+use serde::{Deserialize, Serialize};
 
 /// A budget of messages that refills steadily.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Rate {
     /// Refill. (messages per second)
     pub per_second: f64,

@@ -23,7 +23,7 @@ pub(crate) async fn serve(socket: WebSocket, relay: Arc<Shared>) {
     }
     let goodbye = tokio::select! {
         biased;
-        () = relay.closing.cancelled() => Goodbye::GOING_AWAY,
+        () = relay.time_to_part() => Goodbye::GOING_AWAY,
         goodbye = listen(&mut reader, connection, &relay, answers) => goodbye,
         goodbye = writer.run(&mut answers_out, &mut outbox_out) => goodbye,
     };

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test file uses another part of it")]
 
+#[cfg(feature = "program")]
+pub mod program;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
