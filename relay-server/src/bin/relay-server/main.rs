@@ -1,37 +1,30 @@
-//! The relay as a program of its own.
+//! The relay as a program of its own: reads the settings, runs a relay, heeds signals.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+mod bounds;
+mod keys;
+mod logs;
+mod settings;
+mod signals;
+mod sources;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use clap::Parser;
-use relay_server::{Relay, RelayError};
-use tracing_subscriber::EnvFilter;
+use relay_server::{Relay, RelayBuilder, RelayError, RunningRelay, TlsFiles};
+use tracing::info;
+
+use settings::Settings;
+use signals::{Signals, Wish};
+use sources::Task;
 
 /// Where the web interface lies when the project was built from source.
 const BUILT_UI: &str = "ui/dist";
 
-/// A meeting place for people who play music together with Synced Swarm Audio.
-#[derive(Debug, Parser)]
-#[command(version)]
-struct Arguments {
-    /// Address and port to listen on.
-    #[arg(long, env = "RELAY_LISTEN", default_value = "0.0.0.0:8080")]
-    listen: SocketAddr,
-
-    /// Folder of the web interface, served at `/`. [default: ui/dist, if it exists]
-    #[arg(long, env = "RELAY_STATIC_DIR")]
-    static_dir: Option<PathBuf>,
-
-    /// What to log: error, warn, info, debug or trace.
-    #[arg(long, env = "RELAY_LOG", default_value = "info")]
-    log: EnvFilter,
-}
-
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
+    match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("relay-server: {error:#}");
@@ -40,35 +33,62 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    tracing_subscriber::fmt().with_env_filter(arguments.log).with_target(false).init();
-
-    let built_ui = PathBuf::from(BUILT_UI);
-    let static_dir = arguments.static_dir.or_else(|| built_ui.is_dir().then_some(built_ui));
-    let spawned = Relay::builder().listen(arguments.listen).static_dir(static_dir).spawn().await;
-    let relay = match spawned {
+async fn run() -> anyhow::Result<()> {
+    let settings = match sources::from_command_line(std::env::args_os())? {
+        Task::Serve(settings) => settings,
+        Task::PrintConfig => {
+            let mut out = std::io::stdout().lock();
+            return out.write_all(keys::template().as_bytes()).context("printing");
+        }
+    };
+    logs::start(&settings.log)?;
+    let mut signals = Signals::listen().context("listening for signals")?;
+    let relay = match builder(&settings).spawn().await {
         Err(error @ RelayError::AddressInUse { .. }) => {
             bail!("{error}; end that program, or choose another port with --listen 0.0.0.0:8081")
         }
         spawned => spawned?,
     };
-
-    stop_requested().await.context("waiting for a signal")?;
-    relay.shutdown().await;
+    until_asked_to_end(&relay, &mut signals).await;
+    let orderly = async {
+        relay.drain(settings.drain).await;
+        relay.shutdown().await;
+    };
+    tokio::select! {
+        () = orderly => {}
+        () = asked_to_end(&mut signals) => info!("ended at once, as asked twice"),
+    }
     Ok(())
 }
 
-/// Resolves on Ctrl-C, and on Unix when the process is asked to terminate.
-async fn stop_requested() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            pressed = tokio::signal::ctrl_c() => pressed,
-            _ = terminate.recv() => Ok(()),
-        }
+fn builder(settings: &Settings) -> RelayBuilder {
+    let Settings { tls, metrics, .. } = settings;
+    let files = TlsFiles { certificate: tls.cert.clone(), key: tls.key.clone() };
+    Relay::builder()
+        .listen(settings.listen)
+        .static_dir(static_dir(&settings.static_dir))
+        .name(&settings.name)
+        .limits(settings.limits.clone())
+        .tls((!tls.cert.as_os_str().is_empty()).then_some(files))
+        .metrics_listen(metrics.listen)
+        .metrics_token(metrics.token.reveal().map(str::to_owned))
+}
+
+fn static_dir(set: &Path) -> Option<PathBuf> {
+    if set.as_os_str().is_empty() {
+        let built_ui = PathBuf::from(BUILT_UI);
+        return built_ui.is_dir().then_some(built_ui);
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+    Some(set.to_owned())
+}
+
+async fn until_asked_to_end(relay: &RunningRelay, signals: &mut Signals) {
+    while signals.next().await == Wish::Reload {
+        // A failure was logged, and nothing has changed.
+        let _ = relay.reload_certificate();
+    }
+}
+
+async fn asked_to_end(signals: &mut Signals) {
+    while signals.next().await != Wish::End {}
 }
