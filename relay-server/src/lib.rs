@@ -35,9 +35,11 @@ mod time;
 #[cfg(feature = "tls")]
 mod tls;
 mod tracker;
+mod turn;
 mod web;
 
 pub use limits::{Limits, Rate};
 pub use relay::{Relay, RelayBuilder, RelayError, RunningRelay};
 #[cfg(feature = "tls")]
 pub use tls::{TlsError, TlsFiles};
+pub use turn::TurnServer;

@@ -75,7 +75,9 @@ async fn enter(
         let answer = match inbound.read(reader).await? {
             Read::Message(ClientMessage::Join { swarm_hash, user_id, alias, resume }) => {
                 let time = relay.time.as_ref().map(TimeGrants::grant);
-                let join = Join { user_id, alias, resume, time };
+                let turn = relay.turn.as_ref();
+                let ice = turn.map_or_else(Vec::new, |turn| turn.grant(inbound.arrived, &user_id));
+                let join = Join { user_id, alias, resume, time, ice };
                 let connection = relay.next_connection();
                 let (outbox, outbox_out) = outbox(&relay.limits, &relay.metrics.queue_bytes);
                 let (answer, answered) = oneshot::channel();

@@ -30,6 +30,7 @@ use crate::time::{self, TimeGrants};
 #[cfg(feature = "tls")]
 use crate::tls::{self, Tls, TlsError, TlsFiles};
 use crate::tracker::{self, TrackerCommand};
+use crate::turn::TurnServer;
 use crate::web;
 
 /// How long connections may take to end when the relay shuts down.
@@ -51,6 +52,7 @@ impl Relay {
             name: "Synced Swarm Audio relay".to_owned(),
             metrics_listen: None,
             metrics_token: None,
+            turn: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -66,6 +68,7 @@ pub struct RelayBuilder {
     name: String,
     metrics_listen: Option<SocketAddr>,
     metrics_token: Option<MetricsToken>,
+    turn: Option<TurnServer>,
     #[cfg(feature = "tls")]
     tls: Option<TlsFiles>,
 }
@@ -107,6 +110,12 @@ impl RelayBuilder {
         self
     }
 
+    /// A TURN server that members may use, with credentials made for each.
+    pub fn turn(mut self, server: Option<TurnServer>) -> Self {
+        self.turn = server;
+        self
+    }
+
     /// Speaks TLS with this certificate, which is read again whenever its files change.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, files: Option<TlsFiles>) -> Self {
@@ -137,7 +146,7 @@ impl RelayBuilder {
         let time_socket =
             TimeSocket::bind(local_addr).inspect_err(|error| warn!(%error, "no time by UDP")).ok();
         let (relay, Mailboxes { swarms, tracker }) =
-            Shared::new(self.name, self.limits, time_socket.is_some());
+            Shared::new(self.name, self.limits, time_socket.is_some(), self.turn);
         if let Some(socket) = time_socket {
             relay.spawn(time::answer(relay.clone(), socket));
         }
@@ -307,6 +316,8 @@ pub(crate) struct Shared {
     pub(crate) clock: RelayClock,
     /// Lets members ask for the time by UDP; none if no datagram is answered.
     pub(crate) time: Option<TimeGrants>,
+    /// Lets members use a TURN server.
+    pub(crate) turn: Option<TurnServer>,
     pub(crate) swarms: mpsc::Sender<Enter>,
     pub(crate) tracker: mpsc::Sender<TrackerCommand>,
     pub(crate) metrics: Metrics,
@@ -337,6 +348,7 @@ impl Shared {
         name: String,
         limits: Limits,
         answers_datagrams: bool,
+        turn: Option<TurnServer>,
     ) -> (Arc<Self>, Mailboxes) {
         let (swarms, swarms_out) = mpsc::channel(swarms::REGISTRY_MAILBOX);
         let (tracker, tracker_out) = mpsc::channel(tracker::MAILBOX);
@@ -346,6 +358,7 @@ impl Shared {
             limits,
             clock: RelayClock::start(),
             time: answers_datagrams.then(TimeGrants::new),
+            turn,
             swarms,
             tracker,
             readiness: Readiness::new(&metrics.ready),

@@ -14,6 +14,7 @@ pub(crate) mod snapshot;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use protocol::ice::IceServer;
 use protocol::ids::{Alias, FileId};
 use protocol::limits::{MAX_FILE_SIZE, MAX_START_AHEAD_MS};
 use protocol::message::{FileReadiness, Joined, PeerInfo, Playback, PresenceAction};
@@ -66,6 +67,8 @@ pub(crate) struct Join {
     pub(crate) resume: Option<String>,
     /// How it may ask for the time by UDP.
     pub(crate) time: Option<TimeService>,
+    /// Servers that help it reach the others.
+    pub(crate) ice: Vec<IceServer>,
 }
 
 /// A message to send.
@@ -120,7 +123,7 @@ impl Room {
         join: Join,
         fresh_resume: String,
     ) -> Result<Vec<Output>, Refusal> {
-        let Join { user_id, alias, resume, time } = join;
+        let Join { user_id, alias, resume, time, ice } = join;
         let mut outputs = Vec::new();
         if let Some(member) = self.members.get_mut(&user_id) {
             if resume.as_deref() != Some(&member.resume) {
@@ -155,7 +158,7 @@ impl Room {
                 .extend(change.and_then(|change| said(change, Audience::AllBut(user_id.clone()))));
         }
         self.schedule.forget_before(now);
-        let joined = Joined { time, ..self.whole_state_for(&user_id) };
+        let joined = Joined { time, ice, ..self.whole_state_for(&user_id) };
         let joined = ServerMessage::Joined(joined);
         outputs.insert(0, Output { to: Audience::One(user_id), message: joined });
         Ok(outputs)
@@ -470,6 +473,7 @@ impl Room {
             upcoming: schedule.collect(),
             clock_id: self.clock_id.clone(),
             time: None,
+            ice: Vec::new(),
             files_per_member: self.limits.files_per_member,
             resume: self
                 .members

@@ -396,7 +396,7 @@ mod tests {
     }
 
     fn relay() -> (Arc<Shared>, Registry, Mailboxes) {
-        let (relay, mailboxes) = Shared::new(String::new(), Default::default(), false);
+        let (relay, mailboxes) = Shared::new(String::new(), Default::default(), false, None);
         let registry = Registry::new(relay.clone());
         (relay, registry, mailboxes)
     }
@@ -417,7 +417,7 @@ mod tests {
         let user_id = user.parse().expect("a plain user id");
         let enter = Enter {
             swarm: "0".repeat(64).parse().expect("hex"),
-            join: Join { user_id, alias: None, resume: None, time: None },
+            join: Join { user_id, alias: None, resume: None, time: None, ice: Vec::new() },
             connection: relay.next_connection(),
             outbox,
             answer,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use audio_engine::MonotonicClock;
 use protocol::host::LinkState;
+use protocol::ice::IceServer;
 use protocol::ids::{FileId, SwarmHash, SwarmKey};
 use sync_core::session::Session;
 use tokio::sync::mpsc;
@@ -36,6 +37,8 @@ pub(crate) struct Swarm {
     pub(crate) listed: Vec<FileId>,
     /// Time by UDP; none if the system gives no socket.
     pub(crate) time: Option<TimeLink>,
+    /// Servers that help members reach each other, as the relay named them last.
+    pub(crate) ice: Vec<IceServer>,
     /// The address that the link to the relay leads to.
     pub(crate) relay: Option<SocketAddr>,
     meeting: Meeting,
@@ -69,6 +72,7 @@ impl Swarm {
             was_online: false,
             listed: Vec::new(),
             time,
+            ice: Vec::new(),
             relay: None,
             meeting: Meeting::Searching { until: Instant::now() + SEARCH_TIME },
             hosting: None,

@@ -68,6 +68,7 @@ impl Peer {
                 .collect(),
             director: session.director().cloned(),
             is_director: session.is_director(),
+            ice: swarm.ice.clone(),
         }
     }
 

@@ -7,6 +7,7 @@
 //!
 //! - [`message`]: what travels over the relay's WebSocket. Start here.
 //! - [`host`]: what travels between the core and the window (or a script).
+//! - [`ice`]: servers that help members reach each other.
 //! - [`sync`]: what members tell each other about keeping time.
 //! - [`datagram`]: time exchanges over UDP.
 //! - [`ids`]: validated names of swarms, members, files and torrents.
@@ -16,6 +17,7 @@
 
 pub mod datagram;
 pub mod host;
+pub mod ice;
 pub mod ids;
 pub mod limits;
 pub mod message;

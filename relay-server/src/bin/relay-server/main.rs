@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use relay_server::{Relay, RelayBuilder, RelayError, RunningRelay, TlsFiles};
+use relay_server::{Relay, RelayBuilder, RelayError, RunningRelay, TlsFiles, TurnServer};
 use tracing::info;
 
 use settings::Settings;
@@ -62,7 +62,7 @@ async fn run() -> anyhow::Result<()> {
 }
 
 fn builder(settings: &Settings) -> RelayBuilder {
-    let Settings { tls, metrics, .. } = settings;
+    let Settings { tls, metrics, turn, .. } = settings;
     let files = TlsFiles { certificate: tls.cert.clone(), key: tls.key.clone() };
     Relay::builder()
         .listen(settings.listen)
@@ -72,6 +72,11 @@ fn builder(settings: &Settings) -> RelayBuilder {
         .tls((!tls.cert.as_os_str().is_empty()).then_some(files))
         .metrics_listen(metrics.listen)
         .metrics_token(metrics.token.reveal().map(str::to_owned))
+        .turn((!turn.urls.is_empty()).then(|| TurnServer {
+            urls: turn.urls.clone(),
+            secret: turn.secret.reveal().unwrap_or_default().to_owned(),
+            lifetime: turn.lifetime,
+        }))
 }
 
 fn static_dir(set: &Path) -> Option<PathBuf> {
