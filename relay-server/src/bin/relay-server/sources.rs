@@ -276,3 +276,62 @@ impl SettingError {
         Self::At { place: place.to_owned(), error: Box::new(self) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn every_limit_can_be_set_by_its_flag() {
+        let mut count = 0;
+        for key in keys().into_iter().filter(|key| key.path.starts_with("limits.")) {
+            let (given, expected) = other_than(&key.default, key.kind());
+            let arguments = ["relay-server".to_owned(), format!("--{}", key.flag()), given];
+            let task = from_command_line(arguments.map(OsString::from));
+            let Ok(Task::Serve(settings)) = task else { panic!("{}: {task:?}", key.path) };
+            let mut table = Table::try_from(*settings).expect("settings are a table");
+            assert_eq!(lookup(&mut table, &key.path), Some(&mut expected.clone()), "{}", key.path);
+            assert_ne!(expected, key.default, "{}", key.path);
+            count += 1;
+        }
+        let limits = Table::try_from(relay_server::Limits::default()).expect("a table");
+        assert_eq!(count, limits.len(), "a limit is no setting");
+    }
+
+    #[test]
+    fn a_list_is_given_with_commas_or_as_in_the_file() {
+        for given in ["turn:a,stun:b", " turn:a , stun:b,", "[\"turn:a\", \"stun:b\"]"] {
+            let arguments = ["relay-server", "--turn-urls", given, "--turn-secret", "north"];
+            let task = from_command_line(arguments.map(OsString::from));
+            let Ok(Task::Serve(settings)) = task else { panic!("{given}: {task:?}") };
+            assert_eq!(settings.turn.urls, ["turn:a", "stun:b"], "{given}");
+        }
+    }
+
+    /// Another value of the same kind: as it is typed, and as it is kept.
+    fn other_than(default: &Value, kind: Kind) -> (String, Value) {
+        match (default, kind) {
+            (Value::Integer(number), _) => {
+                let other = if *number > 1 { number - 1 } else { number + 1 };
+                (other.to_string(), Value::Integer(other))
+            }
+            (Value::Float(number), _) => ((number + 1.0).to_string(), Value::Float(number + 1.0)),
+            (Value::Boolean(switch), _) => ((!switch).to_string(), Value::Boolean(!switch)),
+            (Value::Table(_), Kind::Time) => {
+                let time = Duration::from_millis(4_321);
+                ("4s 321ms".to_owned(), Value::try_from(time).expect("a table"))
+            }
+            (Value::Table(parts), Kind::Rate) => {
+                let other = parts.iter().map(|(name, value)| {
+                    let number = value.as_float().expect("a rate is of numbers");
+                    (name.clone(), Value::Float(number + 1.5))
+                });
+                let other = Value::Table(other.collect());
+                (shown(&other), other)
+            }
+            other => panic!("no limit is of this kind: {other:?}"),
+        }
+    }
+}
