@@ -60,7 +60,7 @@ metrics! {
         pub(crate) ready: Gauge,
         /// Seconds since the start.
         pub(crate) uptime_seconds: Gauge,
-        /// Memory that the process holds. (bytes; Linux only)
+        /// Bytes of memory that the process holds; known on Linux only.
         pub(crate) resident_memory_bytes: Gauge,
         /// Open TCP connections, WebSockets included.
         pub(crate) connections: Gauge,
