@@ -76,7 +76,11 @@ async fn start(tls: Option<&Path>) -> anyhow::Result<(Child, SocketAddr)> {
     let here = std::env::current_exe()?;
     let folder = here.ancestors().nth(2).context("an example lies in a folder of its own")?;
     let mut command = Command::new(folder.join("relay-server"));
-    command.args(["--listen", "127.0.0.1:0"]).stderr(Stdio::piped()).kill_on_drop(true);
+    // Nobody reads here, so nobody would answer a ping.
+    command
+        .args(["--listen", "127.0.0.1:0", "--limits-ping-interval", "1h"])
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     if let Some(folder) = tls {
         command.arg("--tls-cert").arg(folder.join("cert.pem"));
         command.arg("--tls-key").arg(folder.join("key.pem"));

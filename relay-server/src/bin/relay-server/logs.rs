@@ -37,5 +37,5 @@ pub fn start(settings: &LogSettings) -> anyhow::Result<()> {
 /// False for what libraries say in detail: it holds whole messages, and so all of the secrets.
 fn is_discreet(line: &Metadata<'_>) -> bool {
     let is_ours = |name: &&str| line.target().split("::").next() == Some(*name);
-    *line.level() <= Level::INFO || OURS.iter().any(|name| is_ours(name))
+    *line.level() <= Level::INFO || OURS.iter().any(is_ours)
 }
