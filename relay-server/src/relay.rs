@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use time_socket::TimeSocket;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,13 +19,16 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{debug, info, warn};
 
-use crate::clock::RelayClock;
+use crate::access::Access;
+use crate::clock::{self, RelayClock};
+use crate::door::{self, Arrival, Door, Keeper};
 use crate::limits::Limits;
 use crate::metrics::{Metrics, counted};
+use crate::patience::Patient;
 use crate::socket::ConnectionId;
 use crate::status::{self, MetricsToken, Obstacle, Readiness};
 use crate::swarms::{self, Enter};
-use crate::time::{self, TimeGrants};
+use crate::time::{self, TimeGrant, TimeGrants};
 #[cfg(feature = "tls")]
 use crate::tls::{self, Tls, TlsError, TlsFiles};
 use crate::tracker::{self, TrackerCommand};
@@ -39,6 +41,11 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
 /// Pause after a connection could not be accepted, most likely for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
+/// Longest HTTP request head, and what is kept ready to write of an answer. (bytes)
+///
+/// Browsers stay below 8 KiB, which is what most servers allow.
+const MAX_REQUEST: usize = 16 * 1024;
+
 /// Where relays come from; see [`Relay::builder`].
 pub struct Relay;
 
@@ -49,6 +56,7 @@ impl Relay {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             static_dir: None,
             limits: Limits::default(),
+            access: Access::default(),
             name: "Synced Swarm Audio relay".to_owned(),
             metrics_listen: None,
             metrics_token: None,
@@ -65,6 +73,7 @@ pub struct RelayBuilder {
     listen: SocketAddr,
     static_dir: Option<PathBuf>,
     limits: Limits,
+    access: Access,
     name: String,
     metrics_listen: Option<SocketAddr>,
     metrics_token: Option<MetricsToken>,
@@ -89,6 +98,12 @@ impl RelayBuilder {
     /// What members may ask of it.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Who may connect from where.
+    pub fn access(mut self, access: Access) -> Self {
+        self.access = access;
         self
     }
 
@@ -145,11 +160,13 @@ impl RelayBuilder {
         // A relay whose datagrams nobody gets still serves: members ask over the WebSocket then.
         let time_socket =
             TimeSocket::bind(local_addr).inspect_err(|error| warn!(%error, "no time by UDP")).ok();
-        let (relay, Mailboxes { swarms, tracker }) =
-            Shared::new(self.name, self.limits, time_socket.is_some(), self.turn);
+        let (relay, Mailboxes { swarms, tracker, granted, keeper }) =
+            Shared::new(self.name, self.limits, self.access, time_socket.is_some(), self.turn);
         if let Some(socket) = time_socket {
-            relay.spawn(time::answer(relay.clone(), socket));
+            relay.spawn(time::answer(relay.clone(), socket, granted));
         }
+        relay.spawn(door::keep(relay.clone(), keeper));
+        relay.spawn(clock::watch_for_sleep(relay.clone()));
         relay.spawn(swarms::run_registry(relay.clone(), swarms));
         relay.spawn(tracker::run(relay.clone(), tracker));
         let router = web::router(relay.clone(), self.static_dir, self.metrics_token);
@@ -313,6 +330,8 @@ impl RunningRelay {
 pub(crate) struct Shared {
     pub(crate) name: String,
     pub(crate) limits: Limits,
+    pub(crate) access: Access,
+    pub(crate) door: Door,
     pub(crate) clock: RelayClock,
     /// Lets members ask for the time by UDP; none if no datagram is answered.
     pub(crate) time: Option<TimeGrants>,
@@ -341,23 +360,31 @@ pub(crate) struct Shared {
 pub(crate) struct Mailboxes {
     pub(crate) swarms: mpsc::Receiver<Enter>,
     pub(crate) tracker: mpsc::Receiver<TrackerCommand>,
+    pub(crate) granted: mpsc::Receiver<time::Granted>,
+    pub(crate) keeper: Keeper,
 }
 
 impl Shared {
     pub(crate) fn new(
         name: String,
         limits: Limits,
+        access: Access,
         answers_datagrams: bool,
         turn: Option<TurnServer>,
     ) -> (Arc<Self>, Mailboxes) {
         let (swarms, swarms_out) = mpsc::channel(swarms::REGISTRY_MAILBOX);
         let (tracker, tracker_out) = mpsc::channel(tracker::MAILBOX);
+        let (to_time, granted) = mpsc::channel(time::MAILBOX);
         let metrics = Metrics::default();
+        let clock = RelayClock::start();
+        let (door, keeper) = Door::new(&limits, clock.now());
         let relay = Self {
             name,
             limits,
-            clock: RelayClock::start(),
-            time: answers_datagrams.then(TimeGrants::new),
+            access,
+            door,
+            clock,
+            time: answers_datagrams.then(|| TimeGrants::new(to_time)),
             turn,
             swarms,
             tracker,
@@ -371,7 +398,8 @@ impl Shared {
             tasks: TaskTracker::new(),
             sockets: TaskTracker::new(),
         };
-        (Arc::new(relay), Mailboxes { swarms: swarms_out, tracker: tracker_out })
+        let mailboxes = Mailboxes { swarms: swarms_out, tracker: tracker_out, granted, keeper };
+        (Arc::new(relay), mailboxes)
     }
 
     /// Runs a task for as long as the relay may run.
@@ -402,6 +430,11 @@ impl Shared {
         let uptime = self.clock.uptime().as_secs();
         self.metrics.uptime_seconds.set(i64::try_from(uptime).unwrap_or(i64::MAX));
         self.metrics.page()
+    }
+
+    /// The right to ask for the time by UDP; none if nobody answers there.
+    pub(crate) async fn grant_time(&self) -> Option<TimeGrant> {
+        self.time.as_ref()?.grant().await
     }
 
     /// A name for one more connection.
@@ -485,15 +518,17 @@ async fn serve(relay: Arc<Shared>, stream: TcpStream, router: axum::Router, tran
     relay.metrics.connections_accepted.inc();
     let _counted = counted(&relay.metrics.connections);
     // Without this, a small message behind another waits up to 40 ms for an acknowledgement.
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%error, "connection ended before it began");
-        return;
-    }
+    let peer = match stream.set_nodelay(true).and_then(|()| stream.peer_addr()) {
+        Ok(peer) => peer,
+        Err(error) => return debug!(%error, "connection ended before it began"),
+    };
+    let Some(arrival) = door::arrive(&relay, peer).await else { return };
+    let stream = Patient::new(stream, relay.limits.stalled_write);
     match transport {
-        Transport::Plain => speak_http(&relay, stream, router).await,
+        Transport::Plain => speak_http(&relay, stream, router, arrival).await,
         #[cfg(feature = "tls")]
         Transport::Tls(tls) => match timeout(relay.limits.handshake, tls.accept(stream)).await {
-            Ok(Ok(stream)) => speak_http(&relay, stream, router).await,
+            Ok(Ok(stream)) => speak_http(&relay, stream, router, arrival).await,
             Ok(Err(error)) => {
                 relay.metrics.tls_failed.inc();
                 debug!(%error, "no TLS handshake");
@@ -510,11 +545,13 @@ async fn speak_http(
     relay: &Shared,
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     router: axum::Router,
+    arrival: Arrival,
 ) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(relay.limits.handshake)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .max_buf_size(MAX_REQUEST)
+        .serve_connection(TokioIo::new(stream), arrival.shown_to(router))
         .with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::tungstenite;
 
+use crate::budget::FloodWatch;
 use crate::clock::RelayClock;
 use crate::metrics::{CloseCode, Counted, SocketKind, Via, counted};
 use crate::outbox::OutboxReader;
@@ -82,6 +83,10 @@ impl Goodbye {
     /// Does not read what it is sent.
     pub(crate) const TOO_SLOW: Self =
         Self::new(4008, "messages were not read fast enough").saying(ErrorCode::TooSlow);
+    /// Sends far more than is read, and does not stop.
+    const FLOOD: Self = Self::new(4009, "far too many messages for too long");
+    /// Says nothing, though it is there to announce something; for tracker clients.
+    pub(crate) const IDLE: Self = Self::new(4002, "nothing announced in time");
     /// The member came back over another connection.
     pub(crate) const REPLACED: Self = Self::new(4010, "replaced by a newer connection");
 
@@ -142,7 +147,12 @@ pub(crate) fn split(
     let limits = &relay.limits;
     let patience = limits.ping_interval + limits.pong_timeout;
     (
-        SocketReader { stream, clock: relay.clock.clone(), patience },
+        SocketReader {
+            stream,
+            clock: relay.clock.clone(),
+            patience,
+            flood: FloodWatch::new(limits, relay.clock.now()),
+        },
         SocketWriter {
             sink,
             relay: relay.clone(),
@@ -163,6 +173,7 @@ pub(crate) struct SocketReader {
     stream: SplitStream<WebSocket>,
     clock: RelayClock,
     patience: Duration,
+    flood: FloodWatch,
 }
 
 impl SocketReader {
@@ -179,6 +190,10 @@ impl SocketReader {
                 return Err(Goodbye::LOST);
             };
             let arrived = self.clock.now();
+            // Pings count too: each makes work and an answer.
+            if self.flood.floods(arrived) {
+                return Err(Goodbye::FLOOD);
+            }
             match next {
                 Some(Ok(Message::Text(text))) => return Ok((Incoming::Text(text), arrived)),
                 Some(Ok(Message::Binary(_))) => return Ok((Incoming::Binary, arrived)),

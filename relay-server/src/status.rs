@@ -138,7 +138,7 @@ pub(crate) fn turn_away_while_draining(relay: &Shared) -> Option<Response> {
 
 async fn health(State(relay): State<Arc<Shared>>) -> Response {
     let health = json!({
-        "status": "ok",
+        "status": if relay.door.is_full() { "full" } else { "ok" },
         "name": relay.name,
         "version": env!("CARGO_PKG_VERSION"),
         "members": as_count(relay.metrics.members.get()),

@@ -175,7 +175,7 @@ struct Seat {
 
 impl SwarmTask {
     fn new(relay: Arc<Shared>, swarm: SwarmHash) -> Self {
-        let room = Room::new(relay.limits.clone(), relay.clock.id().to_owned());
+        let room = Room::new(relay.limits.clone(), relay.clock.id());
         Self { relay, swarm, room, members: BTreeMap::new(), connections: HashMap::new() }
     }
 
@@ -184,6 +184,7 @@ impl SwarmTask {
         summaries.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let relay = self.relay.clone();
         let mut time_to_part = pin!(relay.time_to_part());
+        let mut clock_names = self.relay.clock.renamings();
         loop {
             let owes_summaries = self.members.values().any(|seat| seat.owes_summary);
             tokio::select! {
@@ -193,6 +194,7 @@ impl SwarmTask {
                     break;
                 }
                 _ = summaries.tick(), if owes_summaries => self.summarise(),
+                Ok(()) = clock_names.changed() => self.introduce_clock(),
                 command = mailbox.recv() => match command {
                     Some(command) => self.handle(command),
                     None => break,
@@ -309,6 +311,16 @@ impl SwarmTask {
         Some(outbox)
     }
 
+    /// Tells everyone that the clock is another one: the whole state anew, as after a break.
+    fn introduce_clock(&mut self) {
+        self.room.set_clock(self.relay.clock.id());
+        let members: Vec<UserId> = self.members.keys().cloned().collect();
+        for user in members {
+            let state = self.room.state_for(&user);
+            self.deliver(state.into_iter().collect());
+        }
+    }
+
     /// Tells those who missed some presence who is there, once they have caught up.
     fn summarise(&mut self) {
         let owed: Vec<&mut Seat> = self
@@ -395,8 +407,29 @@ mod tests {
         assert_eq!(relay.metrics.members.get(), 0);
     }
 
+    #[tokio::test]
+    async fn after_a_sleep_every_member_is_told_the_whole_state_under_the_clocks_new_name() {
+        let (relay, mut registry, _mailboxes) = relay();
+        let (_, _to_swarm, mut ada_reads) = join_alone(&relay, &mut registry).await;
+        let first = ada_reads.next().await.expect("a message");
+        assert!(first.contains(&relay.clock.id()), "{first}");
+
+        relay.clock.make_up_for(protocol::Span::from_secs(60));
+        let again = ada_reads.next().await.expect("a message");
+        assert!(again.starts_with("{\"type\":\"joined\"") && again.contains("ada"), "{again}");
+        assert!(again.contains(&relay.clock.id()), "{again}");
+        assert_ne!(first, again);
+        // Who comes now reads the new name at once, and is told once.
+        let (mia, mia_in, mut mia_reads) = enter(&relay, "mia");
+        registry.pass_on(mia);
+        mia_in.await.expect("an answer").expect("a place");
+        let joined = mia_reads.next().await.expect("a message");
+        assert!(joined.contains(&relay.clock.id()), "{joined}");
+    }
+
     fn relay() -> (Arc<Shared>, Registry, Mailboxes) {
-        let (relay, mailboxes) = Shared::new(String::new(), Default::default(), false, None);
+        let (relay, mailboxes) =
+            Shared::new(String::new(), Default::default(), Default::default(), false, None);
         let registry = Registry::new(relay.clone());
         (relay, registry, mailboxes)
     }

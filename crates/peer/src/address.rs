@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use protocol::ids::TrackerNamespace;
 use tokio_tungstenite::tungstenite::http::Uri;
 use tokio_tungstenite::tungstenite::http::uri::{Authority, PathAndQuery, Scheme};
 
@@ -76,9 +77,9 @@ impl RelayAddress {
         self.uri(MEMBER_PATH)
     }
 
-    /// Where WebTorrent announces.
-    pub fn tracker_url(&self) -> String {
-        self.uri(TRACKER_PATH).to_string()
+    /// Where WebTorrent announces to the members of one swarm.
+    pub fn tracker_url(&self, namespace: &TrackerNamespace) -> String {
+        self.uri(&format!("{TRACKER_PATH}/{namespace}")).to_string()
     }
 
     /// Host name or address, without brackets.
@@ -128,7 +129,8 @@ mod tests {
             assert_eq!(address.to_string(), expected, "typed {typed:?}");
         }
         let address = RelayAddress::parse("https://example.org/music/ws").unwrap();
-        assert_eq!(address.tracker_url(), "wss://example.org/music/announce");
+        let namespace = TrackerNamespace::parse("5a17").unwrap();
+        assert_eq!(address.tracker_url(&namespace), "wss://example.org/music/announce/5a17");
         assert_eq!((address.host(), address.port()), ("example.org", 443));
     }
 

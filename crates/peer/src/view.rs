@@ -129,7 +129,7 @@ impl Peer {
     fn transfers(&self, swarm: &Swarm) -> Vec<TransferTask> {
         let trackers: Vec<String> = swarm
             .address()
-            .map(|address| address.tracker_url())
+            .map(|address| address.tracker_url(&swarm.key.tracker_namespace()))
             .into_iter()
             .chain(
                 PUBLIC_TRACKERS

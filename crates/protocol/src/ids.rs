@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -103,7 +104,7 @@ checked_text! {
     /// Names a member for as long as its data folder lives. 1-64 of `[A-Za-z0-9_-]`.
     ///
     /// The order of user ids is the order of their bytes; the lowest leads by default.
-    UserId, check_user_id
+    UserId, |text| check_word("user id", text)
 }
 
 checked_text! {
@@ -128,6 +129,11 @@ impl SwarmHash {
     pub fn short(&self) -> &str {
         &self.0[..8]
     }
+}
+
+checked_text! {
+    /// Names those who meet at `/announce/NAME` of a tracker. 1-64 of `[A-Za-z0-9_-]`.
+    TrackerNamespace, |text| check_word("namespace", text)
 }
 
 checked_text! {
@@ -203,6 +209,17 @@ impl SwarmKey {
         SwarmHash(hex(&Sha256::digest(self.0.as_bytes())))
     }
 
+    /// Where the swarm's members meet at a tracker: the same for all who hold the key. A keyed
+    /// digest, because a tracker's path stands in the logs of proxies: it names no swarm, and
+    /// who reads it there learns no [`SwarmHash`] to join with.
+    pub fn tracker_namespace(&self) -> TrackerNamespace {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.as_bytes())
+            .expect("HMAC takes a key of any length");
+        mac.update(b"synced-swarm tracker namespace 1");
+        // 128 bits: as good as never the same by chance, and short in a URL.
+        TrackerNamespace(hex(&mac.finalize().into_bytes()[..16]))
+    }
+
     /// The key as typed, for showing it to its owner.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -225,20 +242,20 @@ pub fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-fn check_user_id(text: &str) -> Result<(), InvalidId> {
-    const WHAT: &str = "user id";
+/// A name that can stand in a URL and in a log as it is.
+fn check_word(what: &'static str, text: &str) -> Result<(), InvalidId> {
     if text.is_empty() {
-        return Err(InvalidId::Empty { what: WHAT });
+        return Err(InvalidId::Empty { what });
     }
     if text.len() > limits::MAX_USER_ID {
         return Err(InvalidId::Length {
-            what: WHAT,
+            what,
             found: text.chars().count(),
             expected: "1 to 64 characters",
         });
     }
     if !text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') {
-        return Err(InvalidId::Character { what: WHAT, allowed: "letters, digits, '-' and '_'" });
+        return Err(InvalidId::Character { what, allowed: "letters, digits, '-' and '_'" });
     }
     Ok(())
 }
@@ -335,6 +352,20 @@ mod tests {
     fn a_key_is_never_printed() {
         let key = SwarmKey::parse("hush").expect("a plain key");
         assert!(!format!("{key:?}").contains("hush"));
+    }
+
+    #[test]
+    fn a_tracker_namespace_needs_the_key_and_tells_nothing_of_the_swarm() {
+        let key = SwarmKey::parse("blue otter").expect("a plain key");
+        // From `printf 'synced-swarm tracker namespace 1' | openssl dgst -sha256 -hmac 'blue otter'`.
+        assert_eq!(key.tracker_namespace().as_str(), "4c7d8e941e8d88382fe99864edc97048");
+        let other = SwarmKey::parse("red otter").expect("a plain key");
+        assert_ne!(key.tracker_namespace(), other.tracker_namespace());
+        assert!(!key.hash().as_str().contains(key.tracker_namespace().as_str()));
+        for bad in ["", "a/b", "a b", "..", "%2e", &"x".repeat(65)] {
+            assert!(TrackerNamespace::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(TrackerNamespace::parse("x".repeat(64)).is_ok());
     }
 
     #[test]

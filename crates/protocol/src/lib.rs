@@ -13,12 +13,14 @@
 //! - [`ids`]: validated names of swarms, members, files and torrents.
 //! - [`trace`]: what one device measured, to be replayed elsewhere.
 //! - [`time`]: the time domains and the differences between their instants.
+//! - [`json`]: how deep a text nests.
 //! - [`limits`]: every bound, with its reason.
 
 pub mod datagram;
 pub mod host;
 pub mod ice;
 pub mod ids;
+pub mod json;
 pub mod limits;
 pub mod message;
 pub mod sync;

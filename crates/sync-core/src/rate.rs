@@ -43,7 +43,7 @@ impl<T: Copy + Ord + Sub<Output = Span>> TokenBucket<T> {
     }
 
     /// True if it would be full at `now`: a fresh one says the same.
-    fn is_full(&self, now: T) -> bool {
+    pub fn is_full(&self, now: T) -> bool {
         let elapsed = (now - self.refilled).as_secs_f64();
         self.tokens + elapsed * self.rate.per_second >= self.rate.burst
     }

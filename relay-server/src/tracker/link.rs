@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use axum::extract::ws::WebSocket;
+use protocol::ids::TrackerNamespace;
+use protocol::json::json_depth;
+use tokio::time::timeout;
 
 use super::TrackerCommand;
 use super::message::Request;
@@ -13,12 +16,17 @@ use crate::socket::{self, Answer, ConnectionId, Goodbye, Incoming, SocketReader}
 use sync_core::rate::TokenBucket;
 
 /// Runs the connection from its first message to its goodbye.
-pub(crate) async fn serve(socket: WebSocket, relay: Arc<Shared>) {
+pub(crate) async fn serve(
+    socket: WebSocket,
+    relay: Arc<Shared>,
+    namespace: Option<TrackerNamespace>,
+) {
     let (mut reader, mut writer) = socket::split(socket, &relay, SocketKind::Tracker);
     let connection = relay.next_connection();
     let (outbox, mut outbox_out) = outbox(&relay.limits, &relay.metrics.queue_bytes);
     let (answers, mut answers_out) = socket::answers();
-    if relay.tracker.send(TrackerCommand::Connected { connection, outbox }).await.is_err() {
+    let connected = TrackerCommand::Connected { connection, namespace, outbox };
+    if relay.tracker.send(connected).await.is_err() {
         return;
     }
     let goodbye = tokio::select! {
@@ -38,18 +46,21 @@ async fn listen(
     relay: &Shared,
     answers: tokio::sync::mpsc::Sender<Answer>,
 ) -> Goodbye {
-    let mut budget = TokenBucket::new(relay.limits.tracker_messages, relay.clock.now());
+    let limits = &relay.limits;
+    let mut budget = TokenBucket::new(limits.tracker_messages, relay.clock.now());
     loop {
-        let (incoming, arrived) = match reader.next().await {
-            Ok(read) => read,
-            Err(goodbye) => return goodbye,
+        // Whoever is silent for so long has no peers left, and only keeps the socket open.
+        let (incoming, arrived) = match timeout(limits.tracker_peer_lifetime, reader.next()).await {
+            Ok(Ok(read)) => read,
+            Ok(Err(goodbye)) => return goodbye,
+            Err(_) => return Goodbye::IDLE,
         };
         let text = match incoming {
-            Incoming::Text(text) => text,
+            Incoming::Text(text) if json_depth(&text) <= limits.json_depth => text,
             // Read as what it is not: the refusal has the form clients can take.
-            Incoming::Binary => Default::default(),
+            Incoming::Text(_) | Incoming::Binary => Default::default(),
         };
-        let decoded = Request::decode(&text);
+        let decoded = Request::decode(&text, limits);
         if !budget.admits(arrived) {
             relay.metrics.dropped.inc(DropReason::TrackerRateLimited);
             // Clients repeat themselves at the next interval; an answer would only add load.

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses another part of it")]
 
+pub mod http;
 #[cfg(feature = "program")]
 pub mod program;
 
@@ -167,6 +168,20 @@ impl Client {
         loop {
             if let Message::Close(frame) = self.frame().await {
                 return frame.expect("a close frame with a code").code.into();
+            }
+        }
+    }
+
+    /// Sends what is far too large and returns the close code. None when the connection was
+    /// reset: closing a socket with unread bytes may overtake the goodbye.
+    pub async fn closed_after(&mut self, text: String) -> Option<u16> {
+        // The relay hangs up as soon as it has read the length.
+        let _ = within(self.socket.send(Message::Text(text.into()))).await;
+        loop {
+            match within(self.socket.next()).await {
+                Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return None,
             }
         }
     }

@@ -3,7 +3,8 @@
 
 use std::net::SocketAddr;
 
-use protocol::limits::{MAX_FILES_PER_MEMBER, MAX_FILES_PER_SWARM};
+use ipnet::IpNet;
+use protocol::limits::{MAX_FILES_PER_MEMBER, MAX_FILES_PER_SWARM, MAX_SIGNAL};
 use toml::Value;
 use tracing_subscriber::EnvFilter;
 
@@ -46,6 +47,22 @@ const BOUNDS: &[Bound] = &[
     Bound("limits.files-per-member", "1 to 50", |v| lies_in(v, 1, MAX_FILES_PER_MEMBER as i64)),
     Bound("limits.files-per-swarm", "1 to 100", |v| lies_in(v, 1, MAX_FILES_PER_SWARM as i64)),
     Bound("limits.queue-messages", "1 to 1000000", |v| lies_in(v, 1, 1_000_000)),
+    Bound("access.trusted-proxies", "a list of networks such as \"10.0.0.0/8\"", |v| {
+        v.as_array().is_some_and(|networks| networks.iter().all(is_network))
+    }),
+    Bound("access.forwarded-by", "\"x-forwarded-for\" or \"forwarded\"", |v| {
+        matches!(v.as_str(), Some("x-forwarded-for" | "forwarded"))
+    }),
+    Bound("access.hosts", "a list of names such as \"relay.example.org\"", |v| {
+        v.as_array().is_some_and(|hosts| hosts.iter().all(is_host))
+    }),
+    Bound("access.origins", "a list such as \"https://music.example.org\", or \"*\",", |v| {
+        v.as_array().is_some_and(|origins| origins.iter().all(is_origin))
+    }),
+    Bound("limits.flood-times", "1 or more", |v| number(v).is_some_and(|times| times >= 1.0)),
+    Bound("limits.flood-seconds", "1 or more", |v| lies_in(v, 1, 3_600)),
+    Bound("limits.signal-bytes", "1 to 32768", |v| lies_in(v, 1, MAX_SIGNAL as i64)),
+    Bound("limits.json-depth", "4 to 100", |v| lies_in(v, 4, 100)),
     Bound("limits.queue-bytes", "65536 or more", |v| lies_in(v, 65_536, i64::MAX)),
 ];
 
@@ -112,6 +129,25 @@ pub fn is_secret(path: &str) -> bool {
 
 fn is_address(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.parse::<SocketAddr>().is_ok())
+}
+
+fn is_network(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.parse::<IpNet>().is_ok())
+}
+
+/// A name alone: no scheme, no port, no path.
+fn is_host(value: &Value) -> bool {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-');
+    value.as_str().is_some_and(|host| !host.is_empty() && host.chars().all(is_plain))
+}
+
+/// As browsers write it: a scheme and an authority, without a path.
+fn is_origin(value: &Value) -> bool {
+    let Some(origin) = value.as_str() else { return false };
+    let is_plain = |rest: &str| {
+        !rest.is_empty() && rest.chars().all(|c| c.is_ascii_graphic() && !"/?#@*".contains(c))
+    };
+    origin == "*" || origin.split_once("://").is_some_and(|(_, rest)| is_plain(rest))
 }
 
 fn is_ice(url: &Value) -> bool {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use documented::DocumentedFields;
-use relay_server::Limits;
+use relay_server::{Access, Limits};
 use toml::{Table, Value};
 
 use crate::settings::{LogSettings, MetricsSettings, Settings, TlsSettings, TurnSettings};
@@ -155,6 +155,7 @@ fn fields_of(name: &str) -> Option<fn(&str) -> &'static str> {
         "tls" => Some(help::<TlsSettings>),
         "metrics" => Some(help::<MetricsSettings>),
         "turn" => Some(help::<TurnSettings>),
+        "access" => Some(help::<Access>),
         "limits" => Some(help::<Limits>),
         _ => None,
     }

@@ -69,6 +69,7 @@ fn builder(settings: &Settings) -> RelayBuilder {
         .static_dir(static_dir(&settings.static_dir))
         .name(&settings.name)
         .limits(settings.limits.clone())
+        .access(settings.access.clone())
         .tls((!tls.cert.as_os_str().is_empty()).then_some(files))
         .metrics_listen(metrics.listen)
         .metrics_token(metrics.token.reveal().map(str::to_owned))

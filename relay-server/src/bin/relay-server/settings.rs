@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use documented::DocumentedFields;
-use relay_server::Limits;
+use relay_server::{Access, Limits};
 use serde::{Deserialize, Serialize};
 
 /// How one relay is run.
@@ -35,6 +35,8 @@ pub struct Settings {
     pub metrics: MetricsSettings,
     /// TURN servers for members that reach each other no other way.
     pub turn: TurnSettings,
+    /// Proxies, names and web pages.
+    pub access: Access,
     /// What members and tracker clients may ask.
     pub limits: Limits,
 }
@@ -108,6 +110,7 @@ impl Default for Settings {
             tls: TlsSettings::default(),
             metrics: MetricsSettings::default(),
             turn: TurnSettings::default(),
+            access: Access::default(),
             limits: Limits::default(),
         }
     }
