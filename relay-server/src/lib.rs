@@ -34,6 +34,7 @@ mod outbox;
 mod patience;
 mod relay;
 mod room;
+mod site;
 mod socket;
 mod status;
 mod swarms;

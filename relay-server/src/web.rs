@@ -10,11 +10,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router, middleware};
 use protocol::ids::TrackerNamespace;
-use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::door::{self, Places};
 use crate::relay::Shared;
+use crate::site::site;
 use crate::status::{self, MetricsToken};
 use crate::{member, socket, tracker};
 
@@ -33,7 +33,7 @@ pub(crate) fn router(
         .route("/announce/{namespace}", get(tracker_socket))
         .merge(status::public(token));
     let routes = match static_dir {
-        Some(dir) => routes.fallback_service(ServeDir::new(dir)),
+        Some(dir) => routes.fallback_service(site(dir)),
         None => routes.route("/", get(about)),
     };
     routes
