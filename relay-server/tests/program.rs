@@ -4,6 +4,7 @@
 
 mod common;
 
+use common::http::upgrade;
 use common::program::{Program, command, run};
 use common::{Client, eventually, http_get, join_message, within};
 use protocol::ErrorCode;
@@ -87,6 +88,12 @@ async fn what_is_no_setting_or_no_value_is_refused_by_name_and_says_what_is_allo
         ("[turn]\nurls = [\"http://x\"]", "`turn.urls` can not be [\"http://x\"]: a list of"),
         ("[turn]\nurls = [\"turn:x\"]", "`turn.secret` can not be empty"),
         ("[metrics]\ntoken = \"hunter2\"", "`metrics.token` can not be that: nothing, or 16"),
+        ("[access]\ntrusted-proxies = [\"10.0.0.0\"]", "`access.trusted-proxies` can not be"),
+        ("[access]\nhosts = [\"https://x.org\"]", "`access.hosts` can not be"),
+        ("[access]\norigins = [\"x.org\"]", "`access.origins` can not be [\"x.org\"]: a list"),
+        ("[access]\nforwarded-by = \"via\"", "`access.forwarded-by` can not be \"via\""),
+        ("[access]\nopen-tracker = 1", "`access.open-tracker` can not be 1: true or false"),
+        ("[limits]\nsignal-bytes = 32769", "`limits.signal-bytes` can not be 32769: 1 to 32768"),
         ("name = ", "relay.toml: TOML parse error at line 1"),
     ] {
         std::fs::write(&file, text).expect("a file");
@@ -106,6 +113,23 @@ async fn what_is_no_setting_or_no_value_is_refused_by_name_and_says_what_is_allo
     let (success, _, complaint) = run(command(&["--config", "/nonexistent/relay.toml"])).await;
     assert!(!success && complaint.contains("/nonexistent/relay.toml: "), "{complaint}");
     assert!(!run(command(&["--limits-membres", "3"])).await.0);
+}
+
+#[tokio::test]
+async fn who_may_connect_from_where_is_set_like_anything_else() {
+    let flags = [
+        "--access-hosts=relay.example",
+        "--access-trusted-proxies=127.0.0.0/8",
+        "--access-open-tracker=false",
+        "--limits-connections-per-address=1",
+    ];
+    let relay = Program::start(command(&flags)).await;
+    let lines = ["Host: relay.example", "X-Forwarded-For: 203.0.113.7"];
+    let (_open, first) = upgrade(relay.address, "/ws", &lines).await;
+    assert_eq!(first.status, 101);
+    assert_eq!(upgrade(relay.address, "/ws", &lines).await.1.status, 429);
+    assert_eq!(upgrade(relay.address, "/ws", &["Host: other.example"]).await.1.status, 421);
+    assert_eq!(upgrade(relay.address, "/announce", &[]).await.1.status, 404);
 }
 
 #[tokio::test]
