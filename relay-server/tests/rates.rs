@@ -274,15 +274,16 @@ async fn one_who_does_not_read_is_told_why_when_it_reads_again() {
     let relay = relay_with(limits).await;
     let mut ada = Client::member(&relay, "ada").await;
     let mut zoe = Client::slow_member(&relay, "zoe").await;
-    let data = Value::String("x".repeat(16 * 1024));
+    let data = Value::String("x".repeat(30 * 1024));
+    let left = |message: &ServerMessage| {
+        matches!(message, ServerMessage::Presence { action: PresenceAction::Leave, .. })
+    };
     within(async {
         loop {
-            ada.send(ClientMessage::RtcSignal { to: id("zoe"), data: data.clone() }).await;
-            let heard = ada.settled().await;
-            let left = |message: &ServerMessage| {
-                matches!(message, ServerMessage::Presence { action: PresenceAction::Leave, .. })
-            };
-            if heard.iter().any(left) {
+            for _ in 0..20 {
+                ada.send(ClientMessage::RtcSignal { to: id("zoe"), data: data.clone() }).await;
+            }
+            if ada.settled().await.iter().any(left) {
                 return;
             }
         }
