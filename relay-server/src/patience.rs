@@ -90,9 +90,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
-    use tokio::time::{Instant, interval};
+    use tokio::time::{Instant, interval, timeout};
 
     use super::*;
+
+    /// Far longer than any wait here.
+    const DEADLINE: Duration = Duration::from_secs(10);
 
     #[tokio::test]
     async fn a_reader_that_takes_nothing_is_given_up() {
@@ -100,7 +103,8 @@ mod tests {
         let (near, _far) = duplex(16);
         let mut near = Patient::new(near, patience);
         let began = Instant::now();
-        let failed = near.write_all(&[0; 64]).await.expect_err("nobody reads");
+        let written = timeout(DEADLINE, near.write_all(&[0; 64])).await.expect("it gives up");
+        let failed = written.expect_err("nobody reads");
         assert_eq!(failed.kind(), io::ErrorKind::TimedOut);
         assert!(began.elapsed() >= patience);
     }

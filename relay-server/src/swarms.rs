@@ -415,7 +415,9 @@ mod tests {
         assert!(first.contains(&relay.clock.id()), "{first}");
 
         relay.clock.make_up_for(protocol::Span::from_secs(60));
-        let again = ada_reads.next().await.expect("a message");
+        let deadline = Duration::from_secs(10);
+        let told = tokio::time::timeout(deadline, ada_reads.next()).await.expect("she is told");
+        let again = told.expect("a message");
         assert!(again.starts_with("{\"type\":\"joined\"") && again.contains("ada"), "{again}");
         assert!(again.contains(&relay.clock.id()), "{again}");
         assert_ne!(first, again);
