@@ -120,7 +120,7 @@ mod tests {
         let file = r#"{"type":"file:announce","fileId":"0000000000000000000000000000000000000000000000000000000000000000","name":"a","size":1,"infoHash":"0000000000000000000000000000000000000000","magnet":"magnet:?x"}"#;
         for (text, at_once, pause) in [
             (r#"{"type":"stop"}"#, 100, Span::from_millis(20)),
-            (r#"{"type":"timePing","t0":1}"#, 40, Span::from_millis(40)),
+            (r#"{"type":"timePing","t0":1}"#, 100, Span::from_millis(20)),
             (r#"{"type":"director:take","userId":"ada"}"#, 2, Span::from_secs(2)),
             (join, 4, Span::from_millis(500)),
             (file, 60, Span::from_millis(100)),
