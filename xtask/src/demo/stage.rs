@@ -129,7 +129,7 @@ impl Stage {
     ///
     /// Never with a key that is one.
     pub fn tracker_url(&self) -> Result<String> {
-        let namespace = SwarmKey::parse(KEY)?.tracker_namespace();
+        let namespace = SwarmKey::parse(&KEY)?.tracker_namespace();
         Ok(format!("ws://127.0.0.1:{}/announce/{namespace}", self.port))
     }
 
