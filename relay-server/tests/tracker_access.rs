@@ -119,7 +119,7 @@ async fn a_client_that_announces_nothing_for_two_intervals_is_closed() {
     // It lives and answers pings, but takes part in nothing.
     let mut client = peer(&relay).await;
     let started = tokio::time::Instant::now();
-    assert_eq!(client.close_code().await, 4002);
+    assert_eq!(within(client.close_code()).await, 4002);
     assert!(started.elapsed() >= tracker_peer_lifetime / 2);
 }
 
