@@ -291,6 +291,9 @@ impl Peer {
                 if let Some(sample) = sample_of(&message, received) {
                     self.recorder.exchange(TimeSource::Relay, sample);
                 }
+                if let ServerMessage::Joined(joined) = message.as_ref() {
+                    swarm.ice.clone_from(&joined.ice);
+                }
                 let was_online = swarm.session.is_online();
                 swarm.session.handle(now, Input::Message { message, received });
                 if !was_online && swarm.session.is_online() {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use protocol::ids::TrackerNamespace;
 use tokio_tungstenite::tungstenite::http::Uri;
 use tokio_tungstenite::tungstenite::http::uri::{Authority, PathAndQuery, Scheme};
 
@@ -91,9 +92,9 @@ impl RelayAddress {
         ip.map_or(self.host() == "localhost", |ip| ip.is_loopback())
     }
 
-    /// Where WebTorrent announces.
-    pub fn tracker_url(&self) -> String {
-        self.uri(TRACKER_PATH).to_string()
+    /// Where WebTorrent announces to the members of one swarm.
+    pub fn tracker_url(&self, namespace: &TrackerNamespace) -> String {
+        self.uri(&format!("{TRACKER_PATH}/{namespace}")).to_string()
     }
 
     /// Host name or address, without brackets.
@@ -144,7 +145,8 @@ mod tests {
             assert_eq!(RelayAddress::parse(&address.brief()), Ok(address), "typed {typed:?}");
         }
         let address = RelayAddress::parse("https://example.org/music/ws").unwrap();
-        assert_eq!(address.tracker_url(), "wss://example.org/music/announce");
+        let namespace = TrackerNamespace::parse("5a17").unwrap();
+        assert_eq!(address.tracker_url(&namespace), "wss://example.org/music/announce/5a17");
         assert_eq!((address.host(), address.port()), ("example.org", 443));
     }
 

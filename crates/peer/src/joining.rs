@@ -150,10 +150,10 @@ impl Peer {
             skews: self.settings.current().skews.clone(),
         });
         let me = Tag::of_user(&self.user_id);
-        let time = TimeLink::open(me, DatagramKey::of_swarm(&key), self.clock);
+        let time_key = DatagramKey::of_swarm(&key);
+        let time = TimeLink::open(me, time_key.clone(), self.clock);
         if let Some(time) = time.as_ref().filter(|_| self.bench.asks_neighbours) {
-            let pseudonym = DatagramKey::of_swarm(&key).pseudonym(&self.user_id);
-            self.nearby.announce_clock(&pseudonym, time.port());
+            self.nearby.announce_clock(&time_key, &self.user_id, time.port());
         }
         let mut swarm = Swarm::new(key, session, time);
         swarm.name = name;

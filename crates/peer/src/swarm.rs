@@ -8,6 +8,7 @@ use std::time::Duration;
 use audio_engine::MonotonicClock;
 use protocol::SwarmKey;
 use protocol::host::LinkState;
+use protocol::ice::IceServer;
 use protocol::ids::{FileId, Label, SwarmHash};
 use sync_core::session::Session;
 use tokio::sync::mpsc;
@@ -41,6 +42,8 @@ pub(crate) struct Swarm {
     pub(crate) listed: Vec<FileId>,
     /// Time by UDP; none if the system gives no socket.
     pub(crate) time: Option<TimeLink>,
+    /// Servers that help members reach each other, as the relay named them last.
+    pub(crate) ice: Vec<IceServer>,
     /// The address that the link to the relay leads to.
     pub(crate) relay: Option<SocketAddr>,
     meeting: Meeting,
@@ -82,6 +85,7 @@ impl Swarm {
             was_online: false,
             listed: Vec::new(),
             time,
+            ice: Vec::new(),
             relay: None,
             meeting: Meeting::Searching { until: Instant::now() + SEARCH_TIME },
             hosting: None,

@@ -71,6 +71,7 @@ impl Peer {
                 .collect(),
             director: session.director().cloned(),
             is_director: session.is_director(),
+            ice: swarm.ice.clone(),
         }
     }
 
@@ -131,7 +132,7 @@ impl Peer {
     fn transfers(&self, swarm: &Swarm) -> Vec<TransferTask> {
         let trackers: Vec<String> = swarm
             .address()
-            .map(|address| address.tracker_url())
+            .map(|address| address.tracker_url(&swarm.key.tracker_namespace()))
             .into_iter()
             .chain(
                 PUBLIC_TRACKERS

@@ -81,6 +81,12 @@ impl DatagramKey {
         hex(&mac(&self.0, text.as_bytes())[..8])
     }
 
+    /// Shows to those who hold the key that who made a [`Self::pseudonym`] holds it too.
+    pub fn proof(&self, pseudonym: &str) -> String {
+        let text = format!("proof of a name on the local network: {pseudonym}");
+        hex(&mac(&self.0, text.as_bytes())[..8])
+    }
+
     /// Reads 64 hex digits.
     pub fn parse(text: &str) -> Option<Self> {
         let nibble = |at: usize| char::from(*text.as_bytes().get(at)?).to_digit(16);
@@ -415,6 +421,9 @@ mod tests {
         assert_eq!(name, key("blue otter").pseudonym(&ada));
         assert_ne!(name, key("blue otter").pseudonym(&mia));
         assert_ne!(name, key("red otter").pseudonym(&ada));
+        assert_eq!(key("blue otter").proof(&name), key("blue otter").proof(&name));
+        assert_ne!(key("blue otter").proof(&name), key("red otter").proof(&name));
+        assert_ne!(key("blue otter").proof(&name), name, "a name proves nothing by itself");
         assert!(name.len() == 16 && !name.contains("ada"), "{name}");
     }
 

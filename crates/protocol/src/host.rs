@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ice::IceServer;
 use crate::ids::{Alias, FileId, FileName, InfoHash, Label, SwarmHash, UserId};
 use crate::message::{MediaInfo, Playback, Repeat};
 use crate::sync::{SyncPath, SyncReport, SyncState};
@@ -320,6 +321,10 @@ pub struct SwarmView {
     pub director: Option<UserId>,
     /// True when this device leads.
     pub is_director: bool,
+    /// STUN and TURN servers of the relay's operator, to be asked besides those in the settings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "ts", ts(optional, as = "Option<Vec<IceServer>>"))]
+    pub ice: Vec<IceServer>,
 }
 
 /// The connection to the relay.

@@ -102,7 +102,7 @@ checked_text! {
     /// Names a member for as long as its data folder lives. 1-64 of `[A-Za-z0-9_-]`.
     ///
     /// The order of user ids is the order of their bytes; the lowest leads by default.
-    UserId, check_user_id
+    UserId, |text| check_word("user id", text)
 }
 
 checked_text! {
@@ -127,6 +127,11 @@ impl SwarmHash {
     pub fn short(&self) -> &str {
         &self.0[..8]
     }
+}
+
+checked_text! {
+    /// Names those who meet at `/announce/NAME` of a tracker. 1-64 of `[A-Za-z0-9_-]`.
+    TrackerNamespace, |text| check_word("namespace", text)
 }
 
 checked_text! {
@@ -182,20 +187,20 @@ pub fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-fn check_user_id(text: &str) -> Result<(), InvalidId> {
-    const WHAT: &str = "user id";
+/// A name that can stand in a URL and in a log as it is.
+fn check_word(what: &'static str, text: &str) -> Result<(), InvalidId> {
     if text.is_empty() {
-        return Err(InvalidId::Empty { what: WHAT });
+        return Err(InvalidId::Empty { what });
     }
     if text.len() > limits::MAX_USER_ID {
         return Err(InvalidId::Length {
-            what: WHAT,
+            what,
             found: text.chars().count(),
             expected: "1 to 64 characters",
         });
     }
     if !text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') {
-        return Err(InvalidId::Character { what: WHAT, allowed: "letters, digits, '-' and '_'" });
+        return Err(InvalidId::Character { what, allowed: "letters, digits, '-' and '_'" });
     }
     Ok(())
 }

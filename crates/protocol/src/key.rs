@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::ids::{InvalidId, SwarmHash, hex, is_invisible};
+use crate::ids::{InvalidId, SwarmHash, TrackerNamespace, hex, is_invisible};
 use crate::limits;
 
 /// The secret that members of a swarm share. It leaves the device only in an invitation that a
@@ -38,6 +39,18 @@ impl SwarmKey {
     pub fn hash(&self) -> SwarmHash {
         SwarmHash::parse(hex(&Sha256::digest(self.0.as_bytes())))
             .expect("a digest in hex is a swarm hash")
+    }
+
+    /// Where the swarm's members meet at a tracker: the same for all who hold the key. A keyed
+    /// digest, because a tracker's path stands in the logs of proxies: it names no swarm, and
+    /// who reads it there learns no [`SwarmHash`] to join with.
+    pub fn tracker_namespace(&self) -> TrackerNamespace {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.as_bytes())
+            .expect("HMAC takes a key of any length");
+        mac.update(b"synced-swarm tracker namespace 1");
+        // 128 bits: as good as never the same by chance, and short in a URL.
+        TrackerNamespace::parse(hex(&mac.finalize().into_bytes()[..16]))
+            .expect("hex digits are a namespace")
     }
 
     /// The key in its normal form, for showing it to its owner.
@@ -100,6 +113,19 @@ mod tests {
             key("  blue otter\n").hash().as_str(),
             "45ceeb81bd5ccd54a8b22d80b715a6e6f7ce687787dd5e5cdf768fbbbae99f97"
         );
+    }
+
+    #[test]
+    fn a_tracker_namespace_needs_the_key_and_tells_nothing_of_the_swarm() {
+        let namespace = key("blue otter").tracker_namespace();
+        // From `printf 'synced-swarm tracker namespace 1' | openssl dgst -sha256 -hmac 'blue otter'`.
+        assert_eq!(namespace.as_str(), "4c7d8e941e8d88382fe99864edc97048");
+        assert_ne!(namespace, key("red otter").tracker_namespace());
+        assert!(!key("blue otter").hash().as_str().contains(namespace.as_str()));
+        for bad in ["", "a/b", "a b", "..", "%2e", &"x".repeat(65)] {
+            assert!(TrackerNamespace::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(TrackerNamespace::parse("x".repeat(64)).is_ok());
     }
 
     #[test]

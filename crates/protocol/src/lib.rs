@@ -7,18 +7,22 @@
 //!
 //! - [`message`]: what travels over the relay's WebSocket. Start here.
 //! - [`host`]: what travels between the core and the window (or a script).
+//! - [`ice`]: servers that help members reach each other.
 //! - [`sync`]: what members tell each other about keeping time.
 //! - [`datagram`]: time exchanges over UDP.
 //! - [`ids`]: validated names of swarms, members, files and torrents.
 //! - [`key`]: the secret of a swarm. [`invite`]: a link that carries it.
 //! - [`trace`]: what one device measured, to be replayed elsewhere.
 //! - [`time`]: the time domains and the differences between their instants.
+//! - [`json`]: how deep a text nests.
 //! - [`limits`]: every bound, with its reason.
 
 pub mod datagram;
 pub mod host;
+pub mod ice;
 pub mod ids;
 pub mod invite;
+pub mod json;
 pub mod key;
 pub mod limits;
 pub mod message;
