@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::extract::ws::Utf8Bytes;
 use prometheus_client::metrics::gauge::Gauge;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::limits::Limits;
@@ -29,12 +30,21 @@ pub(crate) struct OutboxReader {
     waiting: Arc<Waiting>,
     goodbye: oneshot::Receiver<Goodbye>,
     opened: VecDeque<Utf8Bytes>,
+    last: Option<Last>,
+}
+
+/// How to part once everything queued is sent.
+struct Last {
+    goodbye: Goodbye,
+    /// As long as it exists the connection is not hung up.
+    _line: oneshot::Sender<Goodbye>,
 }
 
 /// What takes one place in the queue.
 enum Item {
     One(Utf8Bytes),
     Several(VecDeque<Utf8Bytes>),
+    Last(Option<Utf8Bytes>, Last),
 }
 
 /// Bytes that wait in one queue, and their share of what waits in all of them.
@@ -54,7 +64,13 @@ pub(crate) fn outbox(limits: &Limits, total: &Gauge) -> (Outbox, OutboxReader) {
     let waiting = Arc::new(Waiting { bytes: AtomicUsize::new(0), total: total.clone() });
     (
         Outbox { items, waiting: waiting.clone(), goodbye, most_bytes: limits.queue_bytes },
-        OutboxReader { items: items_out, waiting, goodbye: goodbye_out, opened: VecDeque::new() },
+        OutboxReader {
+            items: items_out,
+            waiting,
+            goodbye: goodbye_out,
+            opened: VecDeque::new(),
+            last: None,
+        },
     )
 }
 
@@ -109,6 +125,19 @@ impl Outbox {
         self.waiting.bytes() == 0
     }
 
+    /// Ends the connection with `goodbye` once everything queued is sent, and `frame` after it;
+    /// at once if the other side reads too slowly for that.
+    pub(crate) fn finish(self, frame: Option<Utf8Bytes>, goodbye: Goodbye) {
+        let Self { items, waiting, goodbye: line, .. } = self;
+        waiting.add(frame.as_ref().map_or(0, |frame| frame.len()));
+        let last = Item::Last(frame, Last { goodbye, _line: line });
+        if let Err(TrySendError::Full(Item::Last(_, Last { goodbye, _line: line }))) =
+            items.try_send(last)
+        {
+            let _ = line.send(goodbye);
+        }
+    }
+
     /// Ends the connection with `goodbye`, without sending what still waits.
     pub(crate) fn hang_up(self, goodbye: Goodbye) {
         // A connection that is gone needs no goodbye.
@@ -125,12 +154,19 @@ impl OutboxReader {
                 self.waiting.subtract(frame.len());
                 return Ok(frame);
             }
+            if let Some(Last { goodbye, .. }) = &self.last {
+                return Err(*goodbye);
+            }
             tokio::select! {
                 biased;
                 goodbye = &mut self.goodbye => return Err(goodbye.unwrap_or(Goodbye::DONE)),
                 items = self.items.recv() => match items {
                     Some(Item::One(frame)) => self.opened.push_back(frame),
                     Some(Item::Several(frames)) => self.opened = frames,
+                    Some(Item::Last(frame, last)) => {
+                        self.opened.extend(frame);
+                        self.last = Some(last);
+                    }
                     None => return Err(Goodbye::DONE),
                 },
             }
@@ -172,6 +208,7 @@ impl Item {
         match self {
             Self::One(frame) => frame.len(),
             Self::Several(frames) => frames.iter().map(|frame| frame.len()).sum(),
+            Self::Last(frame, _) => frame.as_ref().map_or(0, |frame| frame.len()),
         }
     }
 }
@@ -209,6 +246,26 @@ mod tests {
         outbox.push_together(vec![large.clone(), large.clone()]).expect("an empty queue");
         assert_eq!(outbox.push(large), Err(Undeliverable));
         assert_eq!(outbox.push("x".into()), Err(Undeliverable));
+    }
+
+    #[tokio::test]
+    async fn finishing_lets_what_waits_go_first() {
+        let (outbox, mut reader) = outbox(&Limits::default(), &Gauge::default());
+        outbox.push("a".into()).expect("room");
+        outbox.finish(Some("b".into()), Goodbye::MOVED);
+        for expected in ["a", "b"] {
+            assert_eq!(reader.next().await.expect("a message").as_str(), expected);
+        }
+        assert_eq!(reader.next().await, Err(Goodbye::MOVED));
+    }
+
+    #[tokio::test]
+    async fn one_who_does_not_read_is_not_waited_for_when_all_is_finished() {
+        let (outbox, mut reader) =
+            outbox(&Limits { queue_messages: 1, ..Limits::default() }, &Gauge::default());
+        outbox.push("never read".into()).expect("room");
+        outbox.finish(Some("nor this".into()), Goodbye::MOVED);
+        assert_eq!(reader.next().await, Err(Goodbye::MOVED));
     }
 
     #[tokio::test]

@@ -78,6 +78,12 @@ impl Goodbye {
     pub(crate) const INTERNAL: Self = Self::new(1011, "internal error, please try again");
     /// The relay has too much to do.
     pub(crate) const BUSY: Self = Self::new(1013, "busy, please try again later");
+    /// Another relay keeps the swarm.
+    pub(crate) const MOVED: Self = Self::new(4001, "another relay keeps this swarm");
+    /// Nobody can say at the moment which relay keeps the swarm.
+    pub(crate) const UNSETTLED: Self =
+        Self::new(1013, "which relay keeps this swarm is not settled, please try again")
+            .saying(ErrorCode::NotOwner);
     /// No successful `join` in time.
     pub(crate) const NO_JOIN: Self = Self::new(4002, "no join in time");
     /// Does not read what it is sent.
@@ -89,6 +95,12 @@ impl Goodbye {
     pub(crate) const IDLE: Self = Self::new(4002, "nothing announced in time");
     /// The member came back over another connection.
     pub(crate) const REPLACED: Self = Self::new(4010, "replaced by a newer connection");
+
+    /// The goodbye of another relay, passed on.
+    #[cfg(feature = "cluster")]
+    pub(crate) const fn passed_on(code: u16) -> Self {
+        Self::new(code, "the relay that keeps this swarm closed the connection")
+    }
 
     const fn new(code: u16, reason: &'static str) -> Self {
         Self { code, reason, error: None, waits_for_answer: true }

@@ -23,6 +23,7 @@ pub mod ids;
 pub mod json;
 pub mod limits;
 pub mod message;
+mod playback;
 pub mod sync;
 pub mod time;
 pub mod trace;
