@@ -293,6 +293,8 @@ impl Peer {
                     self.tell(LogLevel::Info, NoticeCode::Connected, String::new());
                 }
             }
+            // Nothing is lost, and it takes no longer than an answer.
+            Arrival::Link(LinkEvent::Moved) => swarm.session.handle(now, Input::LinkDown),
             Arrival::Link(LinkEvent::Down { reason, was_up }) => {
                 if was_up {
                     swarm.session.handle(now, Input::LinkDown);

@@ -23,6 +23,7 @@ mod link;
 mod nearby;
 mod notices;
 mod playout;
+mod route;
 mod settings;
 mod shelf;
 mod start;
