@@ -29,15 +29,18 @@ mod budget;
 mod clock;
 mod door;
 mod limits;
+mod line;
 mod member;
 mod metrics;
 mod outbox;
 mod ownership;
 mod patience;
+mod presence;
 #[cfg(feature = "cluster")]
 mod proxy;
 mod relay;
 mod room;
+mod seat;
 mod site;
 mod socket;
 mod status;

@@ -14,11 +14,12 @@ use tokio::time::timeout;
 
 use crate::budget::Budget;
 use crate::metrics::{DropReason, MessageType, SocketKind};
-use crate::outbox::{OutboxReader, outbox};
 use crate::ownership::Elsewhere;
 use crate::relay::Shared;
 use crate::room::{Join, Refusal};
-use crate::socket::{self, Answer, ConnectionId, Goodbye, Incoming, SocketReader, SocketWriter};
+use crate::socket::{
+    self, Answer, Answers, ConnectionId, Goodbye, Incoming, SocketReader, SocketWriter,
+};
 use crate::swarms::{Denial, Enter, SwarmCommand};
 use crate::time::TimeGrant;
 
@@ -39,7 +40,8 @@ pub(crate) async fn serve(socket: WebSocket, relay: Arc<Shared>, route: Route) {
         () = relay.closing.cancelled() => Goodbye::SHUTTING_DOWN,
         goodbye = take_part(&mut reader, &mut writer, &relay, route) => goodbye,
     };
-    socket::part(reader, writer, goodbye).await;
+    // On the heap: connections are idle far longer than they part.
+    Box::pin(socket::part(reader, writer, goodbye)).await;
 }
 
 async fn take_part(
@@ -49,25 +51,26 @@ async fn take_part(
     route: Route,
 ) -> Goodbye {
     let mut inbound = Inbound::new(relay, route);
-    let entering = enter(reader, writer, &mut inbound, relay);
+    // On the heap of its own, and gone before the connection falls idle: it is large.
+    let entering = Box::pin(enter(reader, writer, &mut inbound, relay));
     let entered = tokio::select! {
         biased;
         () = relay.leaving.cancelled() => return Goodbye::SHUTTING_DOWN,
         entered = timeout(relay.limits.join, entering) => entered,
     };
-    let (place, mut outbox) = match entered {
-        Ok(Ok(Entered::Here(place, outbox))) => (place, outbox),
+    let place = match entered {
+        Ok(Ok(Entered::Here(place))) => place,
         Ok(Ok(Entered::There(passed_on))) => {
-            return pass_on(reader, writer, relay, passed_on).await;
+            return pass_on(reader, writer, relay, *passed_on).await;
         }
         Ok(Err(goodbye)) => return goodbye,
         Err(_) => return Goodbye::NO_JOIN,
     };
-    let (answers, mut answers_out) = socket::answers();
+    let answers = writer.answers();
     let goodbye = tokio::select! {
         biased;
         goodbye = listen(reader, &mut inbound, &place, answers) => goodbye,
-        goodbye = writer.run(&mut answers_out, &mut outbox) => goodbye,
+        goodbye = writer.run() => goodbye,
     };
     // The swarm's task is gone only when the relay is.
     let Place { connection, swarm, _time } = place;
@@ -87,9 +90,9 @@ async fn pass_on(_: &mut SocketReader, _: &mut SocketWriter, _: &Shared, _: Pass
 /// Where a member has entered.
 enum Entered {
     /// A swarm that is kept here.
-    Here(Place, OutboxReader),
+    Here(Place),
     /// Nothing yet: the swarm is kept by another relay, which only relays can reach.
-    There(PassedOn),
+    There(Box<PassedOn>),
 }
 
 /// A member whose messages are to be passed on.
@@ -137,14 +140,13 @@ async fn enter(
                 let ice = turn.map_or_else(Vec::new, |turn| turn.grant(inbound.arrived, &user_id));
                 let join = Join { user_id, alias, resume, time, ice, relays: Vec::new() };
                 let connection = relay.next_connection();
-                let (outbox, outbox_out) = outbox(&relay.limits, &relay.metrics.queue_bytes);
+                let outbox = writer.outbox();
                 let (answer, answered) = oneshot::channel();
                 let enter = Enter { swarm: swarm_hash, join, connection, outbox, answer };
                 relay.swarms.send(enter).await.map_err(|_| Goodbye::INTERNAL)?;
                 match answered.await.map_err(|_| Goodbye::BUSY)? {
                     Ok(swarm) => {
-                        let place = Place { connection, swarm, _time: grant };
-                        return Ok(Entered::Here(place, outbox_out));
+                        return Ok(Entered::Here(Place { connection, swarm, _time: grant }));
                     }
                     Err(Denial::Refused(Refusal { code: ErrorCode::ShuttingDown, .. })) => {
                         return Err(Goodbye::SHUTTING_DOWN);
@@ -157,7 +159,8 @@ async fn enter(
                     }
                     Err(Denial::Elsewhere(owner)) => match inbound.route {
                         Route::Direct(client) => {
-                            return Ok(Entered::There(PassedOn { owner, client, join: again }));
+                            let passed_on = PassedOn { owner, client, join: again };
+                            return Ok(Entered::There(Box::new(passed_on)));
                         }
                         Route::ThroughRelay => return Err(Goodbye::UNSETTLED),
                     },
@@ -180,7 +183,7 @@ async fn listen(
     reader: &mut SocketReader,
     inbound: &mut Inbound,
     place: &Place,
-    answers: mpsc::Sender<Answer>,
+    answers: Answers,
 ) -> Goodbye {
     loop {
         let answer = match inbound.read(reader).await {

@@ -21,9 +21,9 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 use tracing::debug;
 
 use crate::member::PassedOn;
-use crate::outbox::{Outbox, outbox};
+use crate::outbox::Outbox;
 use crate::relay::Shared;
-use crate::socket::{self, Goodbye, Incoming, SocketReader, SocketWriter};
+use crate::socket::{Goodbye, Incoming, SocketReader, SocketWriter};
 use crate::web::PASSED_ON;
 
 /// How long the owner may take to be connected to. It is in the same data centre.
@@ -56,14 +56,13 @@ pub(crate) async fn pass_on(
         Err(_) => return Goodbye::UNSETTLED,
     };
     let (mut to_owner, from_owner) = owner.split();
-    let (outbox, mut outbox_out) = outbox(&relay.limits, &relay.metrics.queue_bytes);
-    let (_none, mut no_answers) = socket::answers();
+    let outbox = writer.outbox();
     let goodbye = tokio::select! {
         biased;
         () = relay.leaving.cancelled() => Goodbye::SHUTTING_DOWN,
         goodbye = forward(reader, &mut to_owner) => goodbye,
         goodbye = back(from_owner, outbox) => goodbye,
-        goodbye = writer.run(&mut no_answers, &mut outbox_out) => goodbye,
+        goodbye = writer.run() => goodbye,
     };
     // So that the others see at once that the member has gone.
     let _ = timeout(CONNECT, to_owner.close()).await;
@@ -112,7 +111,7 @@ async fn forward(
 /// What the owner says, to the member.
 async fn back(
     mut from_owner: impl StreamExt<Item = Result<Message, tungstenite::Error>> + Unpin,
-    outbox: Outbox,
+    mut outbox: Outbox,
 ) -> Goodbye {
     let goodbye = loop {
         match from_owner.next().await {
@@ -120,6 +119,7 @@ async fn back(
                 if outbox.push(text.as_str().into()).is_err() {
                     return Goodbye::TOO_SLOW;
                 }
+                outbox.flush();
             }
             Some(Ok(Message::Close(Some(frame)))) => break Goodbye::passed_on(frame.code.into()),
             Some(Ok(_)) => {}

@@ -17,14 +17,17 @@ use axum::extract::ws::Utf8Bytes;
 use protocol::ids::hex;
 use protocol::{ClientMessage, ServerMessage, SwarmHash, UserId};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::debug;
 
-use crate::metrics::{Admission, Counted, Counters, DropReason, counted};
-use crate::outbox::{Outbox, Undeliverable};
+use crate::metrics::{Admission, DropReason, counted};
+use crate::outbox::Outbox;
 use crate::ownership::{Elsewhere, Leaving};
+use crate::presence::{Gathering, Told};
 use crate::relay::Shared;
-use crate::room::{Audience, Heritage, Join, Output, Refusal, Room, snapshot};
+use crate::room::{Audience, Heritage, Join, Output, Refusal, Room};
+use crate::seat::{Seat, Telling, frames_of};
 use crate::socket::{ConnectionId, Goodbye};
 use holding::{Asked, Holding, News};
 pub(crate) use registry::run_registry;
@@ -34,6 +37,10 @@ pub(crate) const REGISTRY_MAILBOX: usize = 256;
 
 /// Messages that may wait for a swarm. Members beyond it wait at their own socket.
 const SWARM_MAILBOX: usize = 256;
+
+/// Messages that are handled before what they lead to is sent. Whoever they concern gets it in
+/// one write then; a swarm with less to do sends after each.
+const BATCH: usize = 32;
 
 /// How soon a member who missed some presence is told who is there.
 const SUMMARY_INTERVAL: Duration = Duration::from_millis(250);
@@ -106,15 +113,9 @@ struct SwarmTask {
     holding: Holding,
     members: BTreeMap<UserId, Seat>,
     connections: HashMap<ConnectionId, UserId>,
-}
-
-/// A member's end of its connection.
-struct Seat {
-    connection: ConnectionId,
-    outbox: Outbox,
-    /// Some presence was left out because the member reads slowly; a summary is owed.
-    owes_summary: bool,
-    _counted: Counted,
+    presence: Gathering,
+    /// Another message waits while this one is handled.
+    more_waits: bool,
 }
 
 impl SwarmTask {
@@ -123,7 +124,16 @@ impl SwarmTask {
         let heritage = (heritage, relay.clock.now());
         let room = Room::inherit(relay.limits.clone(), clock_id, epoch, heritage);
         let holding = Holding::new(&room);
-        Self { relay, swarm, room, holding, members: BTreeMap::new(), connections: HashMap::new() }
+        Self {
+            relay,
+            swarm,
+            room,
+            holding,
+            members: BTreeMap::new(),
+            connections: HashMap::new(),
+            presence: Gathering::default(),
+            more_waits: false,
+        }
     }
 
     async fn run(mut self, mut mailbox: mpsc::Receiver<SwarmCommand>) -> Ended {
@@ -148,10 +158,11 @@ impl SwarmTask {
                     self.handle_timeout();
                 }
                 command = mailbox.recv() => match command {
-                    Some(command) => self.handle(command),
+                    Some(command) => self.handle_all(command, &mut mailbox),
                     None => break,
                 },
             }
+            self.members.values_mut().for_each(|seat| seat.outbox.flush());
             let ownership = &*self.relay.ownership;
             self.holding.write(&self.swarm, &self.room, ownership);
             self.holding.release(&self.swarm, &self.room, ownership);
@@ -162,6 +173,8 @@ impl SwarmTask {
             if self.room.is_empty() {
                 break;
             }
+            // Telling many takes a while, in which other tasks of this thread did not run.
+            yield_now().await;
         }
         debug!(swarm = self.swarm.short(), "swarm ended");
         // Members of the former owner may be still on their way, and those here go elsewhere.
@@ -185,7 +198,8 @@ impl SwarmTask {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let room = self.room.poll_timeout().map(|at| {
+        let presence = self.presence.due();
+        let room = self.room.poll_timeout().into_iter().chain(presence).min().map(|at| {
             let wait = at - self.relay.clock.now();
             Instant::now() + Duration::from_secs_f64(wait.as_secs_f64().max(0.0))
         });
@@ -193,6 +207,9 @@ impl SwarmTask {
     }
 
     fn handle_timeout(&mut self) {
+        if self.presence.due().is_some_and(|due| due <= self.relay.clock.now()) {
+            self.tell_presence();
+        }
         self.holding.handle_timeout();
         let outputs = self.room.handle_timeout(self.relay.clock.now());
         self.say(outputs, None);
@@ -214,6 +231,21 @@ impl SwarmTask {
         self.connections.clear();
         for seat in std::mem::take(&mut self.members).into_values() {
             seat.outbox.hang_up(Goodbye::SHUTTING_DOWN);
+        }
+    }
+
+    /// Handles a message and those that wait behind it, up to the end of the swarm.
+    fn handle_all(&mut self, first: SwarmCommand, mailbox: &mut mpsc::Receiver<SwarmCommand>) {
+        let mut command = first;
+        for left in (0..BATCH).rev() {
+            self.more_waits = left > 0 && !mailbox.is_empty();
+            self.handle(command);
+            // What waits behind the last goodbye belongs to the swarm that begins next.
+            if left == 0 || self.room.is_empty() || self.holding.departs().is_some() {
+                return;
+            }
+            let Ok(next) = mailbox.try_recv() else { return };
+            command = next;
         }
     }
 
@@ -265,7 +297,8 @@ impl SwarmTask {
                 }
             };
         let counted = counted(&self.relay.metrics.members);
-        let seat = Seat { connection, outbox, owes_summary: false, _counted: counted };
+        let told = self.presence.welcomed();
+        let seat = Seat { connection, outbox, owes_summary: false, told, _counted: counted };
         if let Some(former) = self.members.insert(user.clone(), seat) {
             self.connections.remove(&former.connection);
             former.outbox.hang_up(Goodbye::REPLACED);
@@ -303,22 +336,33 @@ impl SwarmTask {
 
     fn send_all(&mut self, outputs: Vec<Output>) -> Vec<(UserId, ConnectionId)> {
         let mut unreachable = Vec::new();
+        let now = self.relay.clock.now();
         let dropped = &self.relay.metrics.dropped;
         for output in outputs {
             let is_droppable = output.is_droppable();
             let frames = frames_of(&output);
+            if let [frame] = frames.as_slice()
+                && self.presence.holds(now, &output, frame)
+            {
+                continue;
+            }
+            let mut telling = Telling::new(&self.room, &self.presence, dropped);
+            if !self.more_waits {
+                telling = telling.sending_at_once();
+            }
             let mut tell = |user: &UserId, seat: &mut Seat| {
-                if seat.send(&frames, is_droppable, dropped).is_err() {
+                if telling.tell(user, seat, &frames, is_droppable).is_err() {
                     unreachable.push((user.clone(), seat.connection));
                 }
             };
+            let members = &mut self.members;
             match &output.to {
                 Audience::One(user) => {
-                    self.members.get_mut(user).into_iter().for_each(|seat| tell(user, seat));
+                    members.get_mut(user).into_iter().for_each(|seat| tell(user, seat));
                 }
-                Audience::All => self.members.iter_mut().for_each(|(user, seat)| tell(user, seat)),
+                Audience::All => members.iter_mut().for_each(|(user, seat)| tell(user, seat)),
                 Audience::AllBut(one) => {
-                    let others = self.members.iter_mut().filter(|(user, _)| *user != one);
+                    let others = members.iter_mut().filter(|(user, _)| *user != one);
                     others.for_each(|(user, seat)| tell(user, seat));
                 }
             }
@@ -346,51 +390,25 @@ impl SwarmTask {
         }
     }
 
+    /// Tells everyone of those who came and went.
+    fn tell_presence(&mut self) {
+        let dropped = &self.relay.metrics.dropped;
+        let mut telling = Telling::new(&self.room, &self.presence, dropped);
+        for (user, seat) in &mut self.members {
+            telling.catch_up(user, seat);
+            seat.told = Told::default();
+        }
+        self.presence.everyone_told(self.relay.clock.now());
+    }
+
     /// Tells those who missed some presence who is there, once they have caught up.
     fn summarise(&mut self) {
-        let owed: Vec<&mut Seat> = self
-            .members
-            .values_mut()
-            .filter(|seat| seat.owes_summary && seat.outbox.is_drained())
-            .collect();
-        if owed.is_empty() {
-            return;
-        }
-        let summary: Vec<Utf8Bytes> =
-            snapshot::members(self.room.peers()).iter().map(|part| part.encode().into()).collect();
-        for seat in owed {
-            seat.owes_summary = seat.outbox.push_together(summary.clone()).is_err();
-        }
-    }
-}
-
-impl Seat {
-    fn send(
-        &mut self,
-        frames: &[Utf8Bytes],
-        is_droppable: bool,
-        dropped: &Counters<DropReason>,
-    ) -> Result<(), Undeliverable> {
-        match frames {
-            [frame] if is_droppable => {
-                if self.outbox.push_droppable(frame.clone()).is_err() {
-                    self.owes_summary = true;
-                    dropped.inc(DropReason::Presence);
-                }
-                Ok(())
+        let dropped = &self.relay.metrics.dropped;
+        let mut telling = Telling::new(&self.room, &self.presence, dropped);
+        for seat in self.members.values_mut() {
+            if seat.owes_summary && seat.outbox.is_drained() {
+                telling.summarise(seat);
             }
-            [frame] => self.outbox.push(frame.clone()),
-            frames => self.outbox.push_together(frames.to_vec()),
         }
-    }
-}
-
-/// Encoded once, however many members read it.
-fn frames_of(output: &Output) -> Vec<Utf8Bytes> {
-    match &output.message {
-        ServerMessage::Joined(joined) => {
-            snapshot::opening(joined.clone()).iter().map(|part| part.encode().into()).collect()
-        }
-        message => vec![message.encode().into()],
     }
 }
