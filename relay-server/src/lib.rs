@@ -28,6 +28,9 @@ mod admission;
 mod budget;
 mod clock;
 mod door;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod limits;
 mod line;
 mod member;

@@ -5,6 +5,8 @@
 //! that owns them, `link.rs` a connection to one, and `message.rs` what is said. Peers are told apart by torrent and peer id only, never by
 //! address family, so that clients on IPv4 and IPv6 meet.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 pub(crate) mod link;
 mod message;
 mod namespaces;

@@ -238,6 +238,9 @@ fn steps() -> Vec<Step> {
         Step::demo("device lost", "demo --built --scenario device-lost"),
         Step::demo("plain webtorrent", "demo --built --scenario interop"),
         Step::demo("memory", "demo --built --scenario memory"),
+        // A bench of ratios: short, and with room for whatever else the machine does.
+        Step::demo("relay load", "bench relay --short --check"),
+        Step { needs_linux: true, ..Step::xtask("fuzz", "fuzz --seconds 10") },
         Step::demo("bench of itself", "bench self-test --built"),
         Step::demo(
             "sync equal",
