@@ -448,7 +448,7 @@ impl Shared {
             turn,
             swarms,
             tracker,
-            readiness: Readiness::new(&metrics.ready),
+            readiness: Readiness::default(),
             metrics,
             leaving: CancellationToken::new(),
             part_within: OnceLock::new(),
@@ -490,6 +490,7 @@ impl Shared {
     pub(crate) fn metrics_page(&self) -> String {
         let uptime = self.clock.uptime().as_secs();
         self.metrics.uptime_seconds.set(i64::try_from(uptime).unwrap_or(i64::MAX));
+        self.metrics.ready.set(i64::from(status::obstacles(self).is_empty()));
         self.metrics.page()
     }
 
