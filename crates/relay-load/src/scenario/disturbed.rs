@@ -74,7 +74,7 @@ fn compared(crowd: &Crowd, quiet: f64, grown: f64) -> Vec<Figure> {
 async fn stuck_member(address: SocketAddr) -> Result<Socket> {
     let socket = connect(address, "/ws", Some(SMALL_BUFFER)).await?;
     let (mut reader, mut writer) = client::split(socket);
-    writer.send(join(SWARM, "stuck")).await?;
+    writer.send(join(SWARM, "zz-stuck")).await?;
     reader.next_of("joined").await?;
     reader.reunite(writer)
 }
@@ -82,11 +82,11 @@ async fn stuck_member(address: SocketAddr) -> Result<Socket> {
 /// Sends the member that never reads 30 kB, 40 times a second.
 async fn feed(address: SocketAddr, end: Instant) -> Result<()> {
     let (mut reader, mut writer) = client::split(connect(address, "/ws", None).await?);
-    writer.send(join(SWARM, "feeder")).await?;
+    writer.send(join(SWARM, "zz-feeder")).await?;
     reader.next_of("joined").await?;
     let reading = tokio::task::spawn_local(async move { while reader.next().await.is_ok() {} });
     let data = "x".repeat(30_000);
-    let text = Rc::new(format!("{{\"type\":\"rtc:signal\",\"to\":\"stuck\",\"data\":\"{data}\"}}"));
+    let text = Rc::new(format!("{{\"type\":\"rtc:signal\",\"to\":\"zz-stuck\",\"data\":\"{data}\"}}"));
     let mut ticks = ticker(40.0);
     while ticks.tick().await < end {
         writer.send(text.as_str()).await?;
