@@ -92,8 +92,14 @@ impl Access {
             ForwardedBy::XForwardedFor => (HeaderName::from_static("x-forwarded-for"), node),
             ForwardedBy::Forwarded => (header::FORWARDED, forwarded_for),
         };
-        let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
-        let hops: Vec<&str> = lines.flat_map(|line| line.split(',')).collect();
+        // A line that is no text is read as far as it is: whoever begins it with other bytes must not
+        // get rid of what the proxy wrote behind them.
+        let lines: Vec<String> = headers
+            .get_all(name)
+            .into_iter()
+            .map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned())
+            .collect();
+        let hops: Vec<&str> = lines.iter().flat_map(|line| line.split(',')).collect();
         let mut client = peer;
         for hop in hops.into_iter().rev() {
             // A hop that hides itself says nothing about those before it either.
@@ -225,6 +231,10 @@ mod tests {
             let headers = said(&[("x-forwarded-for", line)]);
             assert_eq!(access.client(ip(PROXY), &headers), ip(client), "{line:?}");
         }
+        let mut no_text = HeaderMap::new();
+        let line = HeaderValue::from_bytes(b"\xff, 203.0.113.7").expect("opaque bytes");
+        no_text.insert("x-forwarded-for", line);
+        assert_eq!(access.client(ip(PROXY), &no_text), ip("203.0.113.7"));
         let two_lines = said(&[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "2.2.2.2")]);
         assert_eq!(access.client(ip(PROXY), &two_lines), ip("2.2.2.2"));
     }

@@ -18,7 +18,9 @@
 //! routes. The rules are sans-IO and need no socket: `room.rs` for a swarm, `tracker/` for
 //! the WebTorrent tracker, `admission.rs`, `access.rs` and `budget.rs` for who is let in and how
 //! much they may say. Around them, `door.rs` asks at every connection, `member.rs` and
-//! `tracker/link.rs` run one each, and `swarms.rs` owns the swarms: one task each, no lock.
+//! `tracker/link.rs` run one each, and `swarms.rs` owns the swarms: one task each. What it says goes
+//! out by `seat.rs` (who missed what), `outbox.rs` and `line.rs`: straight into the socket, under the
+//! line's own lock, or into a bounded queue while the socket is full.
 //! `ownership.rs` says which relay keeps which swarm where several share them (feature `cluster`).
 //!
 //! `docs/protocol.md` shows every message by example.

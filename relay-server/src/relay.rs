@@ -29,7 +29,7 @@ use crate::ownership::cluster::{self, ClusterError, ClusterPlace};
 use crate::ownership::{Alone, Ownership, Verdict};
 use crate::patience::Patient;
 use crate::socket::ConnectionId;
-use crate::status::{self, MetricsToken, Obstacle, Readiness};
+use crate::status::{self, MetricsToken, Readiness};
 use crate::swarms::{self, Enter};
 use crate::time::{self, TimeGrant, TimeGrants};
 #[cfg(feature = "tls")]
@@ -317,7 +317,7 @@ impl RunningRelay {
     /// In a cluster the swarms are given to other relays first, and their members told where to go.
     pub async fn drain(&self, within: Duration) {
         let relay = &self.relay;
-        relay.readiness.raise(Obstacle::Draining);
+        relay.readiness.drain();
         if let Some(given_away) = relay.ownership.drain() {
             info!(swarms = self.swarms(), "giving the swarms to other relays");
             if timeout(within + SHUTDOWN_GRACE, given_away).await.is_err() {
@@ -348,7 +348,7 @@ impl RunningRelay {
     /// Ends the relay: members are told, connections are closed, and the port is free when
     /// this returns. Takes at most a few seconds, whatever the members do.
     pub async fn shutdown(self) {
-        self.relay.readiness.raise(Obstacle::Draining);
+        self.relay.readiness.drain();
         self.relay.leaving.cancel();
         self.relay.closing.cancel();
         self.relay.sockets.close();

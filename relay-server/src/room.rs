@@ -443,6 +443,10 @@ impl Room {
     /// Withdraws the files that nobody can give any more. What is selected or on air stays:
     /// members may still hold enough of it to play on.
     fn drop_lost_files(&mut self) -> Vec<Output> {
+        // Asked at every `readiness`, of which there are many.
+        if self.files.without_owner().next().is_none() {
+            return Vec::new();
+        }
         let lost: Vec<FileId> = self
             .files
             .without_owner()

@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::extract::State;
@@ -24,47 +24,21 @@ use crate::relay::{Shared, as_count};
 /// load balancer has read `/ready`.
 const RETRY_AFTER: &str = "2";
 
-/// Why a relay takes no new members.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Obstacle {
-    /// It is about to end.
-    Draining,
-}
-
-impl Obstacle {
-    const ALL: [Self; 1] = [Self::Draining];
-
-    fn bit(self) -> u8 {
-        1 << self as u8
-    }
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Draining => "draining",
-        }
-    }
-}
-
-/// Whether new members are let in. Whoever finds an obstacle raises it, and clears it again.
+/// Whether the relay is about to end.
 #[derive(Debug, Default)]
 pub(crate) struct Readiness {
-    obstacles: AtomicU8,
+    is_draining: AtomicBool,
 }
 
 impl Readiness {
     /// From now on no new member is let in.
-    pub(crate) fn raise(&self, obstacle: Obstacle) {
-        self.obstacles.fetch_or(obstacle.bit(), Ordering::Relaxed);
+    pub(crate) fn drain(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
     }
 
-    /// True while `obstacle` is raised.
-    pub(crate) fn is_raised(&self, obstacle: Obstacle) -> bool {
-        self.obstacles.load(Ordering::Relaxed) & obstacle.bit() != 0
-    }
-
-    fn obstacles(&self) -> Vec<&'static str> {
-        let raised = Obstacle::ALL.iter().filter(|obstacle| self.is_raised(**obstacle));
-        raised.map(|obstacle| obstacle.as_str()).collect()
+    /// True once it is about to end.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
     }
 }
 
@@ -120,7 +94,7 @@ pub(crate) fn private(relay: Arc<Shared>) -> Router {
 
 /// The answer to a new WebSocket while the relay drains.
 pub(crate) fn turn_away_while_draining(relay: &Shared) -> Option<Response> {
-    relay.readiness.is_raised(Obstacle::Draining).then(|| {
+    relay.readiness.is_draining().then(|| {
         relay.metrics.turned_away.inc(Admission::Draining);
         let retry = [(header::RETRY_AFTER, RETRY_AFTER), (header::CONNECTION, "close")];
         (StatusCode::SERVICE_UNAVAILABLE, retry, "the relay is shutting down\n").into_response()
@@ -141,10 +115,13 @@ async fn health(State(relay): State<Arc<Shared>>) -> Response {
 
 /// Why nobody new is let in, in words; nothing while the relay is ready.
 pub(crate) fn obstacles(relay: &Shared) -> Vec<&'static str> {
-    let mut obstacles = relay.readiness.obstacles();
-    // Not raised and cleared: who comes and goes changes it from moment to moment.
-    obstacles.extend(relay.door.is_full().then_some("full"));
-    obstacles
+    let obstacles = [
+        relay.readiness.is_draining().then_some("draining"),
+        relay.door.is_full().then_some("full"),
+        // Until the others' judge answers again no swarm is settled here.
+        (!relay.ownership.holds()).then_some("no-lease"),
+    ];
+    obstacles.into_iter().flatten().collect()
 }
 
 async fn ready(State(relay): State<Arc<Shared>>) -> Response {

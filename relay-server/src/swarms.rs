@@ -157,7 +157,7 @@ impl SwarmTask {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     self.handle_timeout();
                 }
-                command = mailbox.recv() => match command {
+                command = mailbox.recv(), if !self.holding.is_full() => match command {
                     Some(command) => self.handle_all(command, &mut mailbox),
                     None => break,
                 },
@@ -241,7 +241,8 @@ impl SwarmTask {
             self.more_waits = left > 0 && !mailbox.is_empty();
             self.handle(command);
             // What waits behind the last goodbye belongs to the swarm that begins next.
-            if left == 0 || self.room.is_empty() || self.holding.departs().is_some() {
+            let is_over = self.room.is_empty() || self.holding.departs().is_some();
+            if left == 0 || is_over || self.holding.is_full() {
                 return;
             }
             let Ok(next) = mailbox.try_recv() else { return };

@@ -361,6 +361,8 @@ impl Keeper {
             if !self.returns {
                 warn!(swarms = self.held.len(), "the lease had run out");
             }
+            // One under way may have been answered before somebody took a swarm.
+            self.audit_failed |= self.auditing > 0 && !self.returns;
             self.returns = true;
             if self.auditing == 0 {
                 self.audit();

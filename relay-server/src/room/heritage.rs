@@ -58,8 +58,8 @@ impl Room {
             if let Some(director) = heritage.director {
                 let term = heritage.term.saturating_add(1);
                 room.seat = DirectorSeat::awaiting(director, claim, term, heritage.resigned);
-                room.grace_until = Some(now + GRACE);
             }
+            room.grace_until = Some(now + GRACE);
             room.files.inherit(heritage.files, room.limits.files_per_swarm);
             room.selection = heritage.selection;
             room.schedule = heritage.schedule.iter().map(PlayoutPlan::from).collect();

@@ -23,9 +23,10 @@ use crate::room::{Audience, Decided, Output, Refusal, Room};
 const RETRY: Duration = Duration::from_millis(100);
 const RETRY_LATER: Duration = Duration::from_secs(1);
 
-/// Messages kept back at a time, several times what a busy swarm says within a lease. When
-/// there are more, what is not written down by then is taken back.
-const MOST_KEPT_BACK: usize = 1_024;
+/// Messages kept back at a time, several times what a busy swarm says while one write takes. When
+/// there are as many, the swarm hears nobody until the write has ended: members wait at their own
+/// sockets. What can not be written by then is taken back.
+const MOST_KEPT_BACK: usize = 256;
 
 /// See the head of this file.
 pub(super) struct Holding {
@@ -179,7 +180,7 @@ impl Holding {
             Stored::Unknown => {
                 let pause = if ownership.holds() { RETRY } else { RETRY_LATER };
                 self.retry_at = Some(Instant::now() + pause);
-                if ownership.holds() && self.kept_back.len() < MOST_KEPT_BACK {
+                if ownership.holds() && !self.is_full() {
                     return Vec::new();
                 }
                 self.take_back(room)
@@ -190,6 +191,11 @@ impl Holding {
     /// The swarm is known to be this relay's.
     pub(super) fn claimed_anew(&mut self) {
         self.is_fenced = false;
+    }
+
+    /// True while no more can be kept back.
+    pub(super) fn is_full(&self) -> bool {
+        self.kept_back.len() >= MOST_KEPT_BACK
     }
 
     /// When [`Self::handle_timeout`] is wanted.

@@ -16,7 +16,6 @@ use crate::metrics::{Admission, DropReason};
 use crate::ownership::{Claim, Leaving, Settled, Verdict};
 use crate::relay::Shared;
 use crate::room::{Heritage, Refusal};
-use crate::status::Obstacle;
 
 /// Runs the registry until the relay closes.
 pub(crate) async fn run_registry(
@@ -61,7 +60,7 @@ impl Registry {
     }
 
     fn pass_on(&mut self, enter: Enter) {
-        if self.relay.readiness.is_raised(Obstacle::Draining) {
+        if self.relay.readiness.is_draining() {
             self.relay.metrics.turned_away.inc(Admission::Draining);
             let message = "the relay is shutting down; join again over a new connection";
             let refusal = Refusal { code: ErrorCode::ShuttingDown, message };

@@ -86,7 +86,8 @@ async fn feed(address: SocketAddr, end: Instant) -> Result<()> {
     reader.next_of("joined").await?;
     let reading = tokio::task::spawn_local(async move { while reader.next().await.is_ok() {} });
     let data = "x".repeat(30_000);
-    let text = Rc::new(format!("{{\"type\":\"rtc:signal\",\"to\":\"zz-stuck\",\"data\":\"{data}\"}}"));
+    let text =
+        Rc::new(format!("{{\"type\":\"rtc:signal\",\"to\":\"zz-stuck\",\"data\":\"{data}\"}}"));
     let mut ticks = ticker(40.0);
     while ticks.tick().await < end {
         writer.send(text.as_str()).await?;
