@@ -4,7 +4,7 @@ import { useRef, useState } from 'preact/hooks'
 import { Button } from '../../elements/Button'
 import { Field } from '../../elements/Field'
 import { Icon } from '../../elements/Icon'
-import { en } from '../../i18n/en'
+import { words } from '../../i18n/words'
 import type { MeetingPoint } from '../../protocol/generated/MeetingPoint'
 import { MAX_SWARM_KEY } from '../../protocol/limits'
 import { useParty, useView } from '../../state/party'
@@ -17,19 +17,19 @@ export function Join() {
   const view = useView()
   const [key, setKey] = useState('')
   const [relay, setRelay] = useState('')
-  const [keyFault, setKeyFault] = useState<string | null>(null)
-  const [relayFault, setRelayFault] = useState<string | null>(null)
+  const [keyMissing, setKeyMissing] = useState(false)
+  const [relayBad, setRelayBad] = useState(false)
   const [settingsOpen, setSettingsOpen] = useState(false)
   const keyInput = useRef<HTMLInputElement>(null)
 
   function join(at: MeetingPoint): void {
     const typed = key.trim()
     if (typed === '') {
-      setKeyFault(en.join.keyMissing)
+      setKeyMissing(true)
       keyInput.current?.focus()
       return
     }
-    setKeyFault(null)
+    setKeyMissing(false)
     party.ask({ type: 'joinSwarm', key: typed, at })
   }
 
@@ -42,7 +42,7 @@ export function Join() {
     event.preventDefault()
     const url = relay.trim()
     const usable = /^wss?:\/\/\S/.test(url)
-    setRelayFault(usable ? null : en.join.relayBad)
+    setRelayBad(!usable)
     if (usable) join({ kind: 'relay', url })
   }
 
@@ -50,12 +50,16 @@ export function Join() {
     <main class={styles['page']}>
       <header class={styles['head']}>
         <Wave />
-        <h1>{en.join.tagline}</h1>
+        <h1>{words().join.tagline}</h1>
       </header>
 
       <div class={styles['ways']}>
         <form class={styles['card']} onSubmit={joinAnywhere} noValidate>
-          <Field label={en.join.key} hint={en.join.keyHint} fault={keyFault}>
+          <Field
+            label={words().join.key}
+            hint={words().join.keyHint}
+            fault={keyMissing ? words().join.keyMissing : null}
+          >
             {(attributes) => (
               <input
                 {...attributes}
@@ -73,21 +77,21 @@ export function Join() {
           </Field>
           <div class={styles['actions']}>
             <Button look="lamp" type="submit">
-              {en.join.join}
+              {words().join.join}
             </Button>
             <Button onPress={() => join({ kind: 'here' })} describedBy="start-hint">
-              {en.join.start}
+              {words().join.start}
             </Button>
           </div>
           <p id="start-hint" class={styles['hint']}>
-            {en.join.startHint}
+            {words().join.startHint}
           </p>
         </form>
 
         <section class={styles['nearby']} aria-labelledby="nearby-title">
-          <h2 id="nearby-title">{en.join.nearby}</h2>
+          <h2 id="nearby-title">{words().join.nearby}</h2>
           {view.nearby.length === 0 ? (
-            <p class={styles['hint']}>{en.join.nearbyEmpty}</p>
+            <p class={styles['hint']}>{words().join.nearbyEmpty}</p>
           ) : (
             <ul>
               {view.nearby.map((found) => (
@@ -95,13 +99,15 @@ export function Join() {
                   <button type="button" class={styles['found']} onClick={() => join({ kind: 'nearby', id: found.id })}>
                     <span>
                       <strong>
-                        <span class="visually-hidden">{en.join.joinNearby} </span>
-                        {found.name}
+                        <span class="visually-hidden">{words().join.joinNearby} </span>
+                        <bdi>{found.name}</bdi>
                       </strong>
-                      <span class={styles['hint']}>{hostOf(found.url)}</span>
+                      <span class={styles['hint']}>
+                        <bdi>{hostOf(found.url)}</bdi>
+                      </span>
                     </span>
                     <span class={styles['go']} aria-hidden="true">
-                      {en.join.join}
+                      {words().join.join}
                     </span>
                   </button>
                 </li>
@@ -112,11 +118,15 @@ export function Join() {
 
         <details class={styles['more']}>
           <summary>
-            {en.join.more}
+            {words().join.more}
             <Icon name="chevron" />
           </summary>
           <form onSubmit={joinRelay} noValidate>
-            <Field label={en.join.relay} hint={en.join.relayHint} fault={relayFault}>
+            <Field
+              label={words().join.relay}
+              hint={words().join.relayHint}
+              fault={relayBad ? words().join.relayBad : null}
+            >
               {(attributes) => (
                 <input
                   {...attributes}
@@ -129,7 +139,7 @@ export function Join() {
                 />
               )}
             </Field>
-            <Button type="submit">{en.join.joinRelay}</Button>
+            <Button type="submit">{words().join.joinRelay}</Button>
           </form>
         </details>
 
@@ -138,10 +148,13 @@ export function Join() {
 
       <footer class={styles['foot']}>
         <p>
-          {en.join.you} <strong>{view.me.alias}</strong>
+          {words().join.you}{' '}
+          <strong>
+            <bdi>{view.me.alias}</bdi>
+          </strong>
         </p>
         <Button look="quiet" onPress={() => setSettingsOpen(true)}>
-          {en.join.change}
+          {words().join.change}
         </Button>
       </footer>
       {settingsOpen && <SettingsSheet onClose={() => setSettingsOpen(false)} />}
