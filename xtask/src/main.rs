@@ -18,6 +18,7 @@ mod repo;
 mod run;
 mod setup;
 mod shell;
+mod shots;
 mod sim;
 mod song;
 mod stillness;
@@ -57,6 +58,8 @@ enum Command {
     Card(card::Arguments),
     /// Render the piece of music that comes with the project
     Song(song::Arguments),
+    /// Take a picture of every screen and state of the window
+    Shots(shots::Arguments),
     /// Measure how far apart real apps play, beside Snapcast, and the bench itself
     Bench(bench::Arguments),
     /// Compare what two virtual cards heard
@@ -91,6 +94,7 @@ fn run() -> Result<()> {
         Command::Cross(arguments) => cross::run(&arguments),
         Command::Card(arguments) => card::run(&arguments),
         Command::Song(arguments) => song::run(&arguments),
+        Command::Shots(arguments) => shots::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Measure(arguments) => measure::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),

@@ -2,11 +2,13 @@
 import axe from 'axe-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { ar } from '../../src/i18n/ar'
+import { LANGUAGES } from '../../src/i18n/languages'
 import { openBrowser, serveSite } from './browser'
 import type { Site } from './browser'
+import { LOOKS, SCREENS, SIZES, show, unfold } from './screens'
 
-const PHONE = { width: 360, height: 740 }
-const DESKTOP = { width: 1280, height: 800 }
+const { phone: PHONE, desktop: DESKTOP } = SIZES
 
 let browser: Browser
 let site: Site
@@ -131,47 +133,109 @@ test('nothing outside is asked for', async () => {
   expect(asked.filter((url) => !url.startsWith(site.url) && !url.startsWith('blob:'))).toEqual([])
 })
 
-describe.each(['light', 'dark'] as const)('in the %s theme', (colorScheme) => {
-  describe.each([
-    ['phone', PHONE],
-    ['desktop', DESKTOP],
-  ])('on a %s', (_name, viewport) => {
-    test.each(['lobby', 'party', 'guest', 'crowd', 'empty', 'locked', 'far', 'unsynced', 'asymmetric', 'paused'])(
-      'the %s screen is open to everyone',
-      async (scene) => {
-        await open(scene, { viewport, colorScheme, reducedMotion: 'reduce' })
-        await page.evaluate(() => document.querySelectorAll('details').forEach((details) => (details.open = true)))
-        expect(await findings()).toEqual([])
-        expect(await overflow(), 'nothing sticks out at the side').toBe(0)
-        expect(await smallTargets(), 'everything to press is 44 px or more').toEqual([])
-      },
-    )
-
-    test('a plot, a saved trace and a repeated song are open to everyone', async () => {
-      await open('locked', { viewport, colorScheme, reducedMotion: 'reduce' })
-      await page.getByRole('button', { name: 'Repeat this song' }).click()
-      await page.getByRole('button', { name: 'Save trace' }).click()
-      await page
-        .getByRole('region', { name: 'Sync of this device' })
-        .getByText(/\.jsonl$/)
-        .waitFor()
-      expect(await findings()).toEqual([])
-      expect(await overflow()).toBe(0)
-      expect(await smallTargets()).toEqual([])
-    })
-
-    test('the settings are open to everyone', async () => {
-      await open('party', { viewport, colorScheme, reducedMotion: 'reduce' })
-      await page.getByRole('button', { name: 'Settings' }).click()
-      expect(await findings()).toEqual([])
-      expect(await smallTargets()).toEqual([])
-    })
+describe.each(LOOKS)('$name', ({ words, options }) => {
+  test.each(SCREENS)('the screen $name is open to everyone', async (screen) => {
+    await openPage(options)
+    await show(page, site.url, screen, words)
+    await unfold(page)
+    expect(await findings()).toEqual([])
+    expect(await overflow(), 'nothing sticks out at the side').toBe(0)
+    expect(await smallTargets(), 'everything to press is 44 px or more').toEqual([])
   })
 })
 
-test.each(['crowd', 'paused', 'guest'])('the %s screen fits 320 px, as at 400 percent zoom', async (scene) => {
-  await open(scene, { viewport: { width: 320, height: 640 } })
-  expect(await overflow()).toBe(0)
+describe.each(Object.keys(LANGUAGES))('in %s', (locale) => {
+  test.each(['lobby', 'crowd', 'paused', 'guest'])(
+    'the %s screen fits 320 px, as at 400 percent zoom',
+    async (scene) => {
+      await open(scene, { viewport: { width: 320, height: 256 }, locale })
+      await unfold(page)
+      expect(await overflow()).toBe(0)
+    },
+  )
+
+  test('the settings fit a screen at 200 percent zoom, and every text is whole', async () => {
+    await open('party', { viewport: { width: 320, height: 400 }, deviceScaleFactor: 2, locale })
+    await page.getByRole('button').nth(1).click()
+    await page.getByRole('dialog').waitFor()
+    expect(await overflow()).toBe(0)
+    const cut = await page.evaluate(() =>
+      [...document.querySelectorAll('dialog *')]
+        .filter((element) => element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 1)
+        .map((element) => element.outerHTML.slice(0, 120)),
+    )
+    expect(cut).toEqual([])
+  })
+
+  test('the window speaks it when the system does, and fetches no other', async () => {
+    await open('party', { viewport: DESKTOP, locale })
+    const said = await page.evaluate(() => [document.documentElement.lang, document.documentElement.dir])
+    expect(said).toEqual([locale, locale === 'ar' ? 'rtl' : 'ltr'])
+    const others = Object.keys(LANGUAGES).filter((language) => language !== locale)
+    expect(asked.filter((url) => others.some((language) => url.includes(`/${language}-`)))).toEqual([])
+    expect(complaints).toEqual([])
+  })
+})
+
+test('a language chosen in the settings is spoken at once, under the window’s own policy', async () => {
+  await open('party', { viewport: PHONE })
+  await page.getByRole('button', { name: 'Settings' }).click()
+  await page.getByLabel('Language').selectOption('ar')
+  await page.getByRole('heading', { name: ar.settings.title }).waitFor()
+  expect(await page.evaluate(() => document.documentElement.dir)).toBe('rtl')
+  expect(complaints).toEqual([])
+})
+
+test('from right to left the layout is mirrored, and time still runs to the right', async () => {
+  await open('paused', { viewport: DESKTOP, locale: 'ar' })
+  const music = await page.getByRole('region', { name: ar.files.title }).boundingBox()
+  const devices = await page.getByRole('region', { name: ar.room.devicesTitle }).boundingBox()
+  expect(music?.x).toBeGreaterThan(devices?.x ?? Infinity)
+  const slider = page.getByRole('slider', { name: ar.player.position })
+  expect(await slider.evaluate((element) => getComputedStyle(element).direction)).toBe('ltr')
+  await slider.press('ArrowRight')
+  await expect.poll(() => slider.inputValue()).toBe('77000')
+})
+
+test('by keyboard the player is one step away, and what has the focus is not behind it', async () => {
+  await open('crowd', { viewport: PHONE })
+  await page.keyboard.press('Tab')
+  await page.keyboard.press('Enter')
+  await page.keyboard.press('Tab')
+  const inPlayer = await page.evaluate(() => document.activeElement?.closest('section')?.id)
+  expect(inPlayer).toBe('player')
+
+  await page.goto(`${site.url}?demo=crowd`)
+  await page.locator('main').waitFor()
+  const hidden: string[] = []
+  for (let step = 0; step < 24; step += 1) {
+    await page.keyboard.press('Tab')
+    const name = await page.evaluate(() => {
+      const player = document.getElementById('player')
+      const focused = document.activeElement
+      if (!player || !focused || player.contains(focused)) return null
+      const { bottom } = focused.getBoundingClientRect()
+      return bottom > player.getBoundingClientRect().top + 1 ? focused.outerHTML.slice(0, 80) : null
+    })
+    if (name !== null) hidden.push(name)
+  }
+  expect(hidden).toEqual([])
+})
+
+test('whatever has the focus shows it', async () => {
+  await open('guest', { viewport: DESKTOP })
+  const unmarked: string[] = []
+  for (let step = 0; step < 20; step += 1) {
+    await page.keyboard.press('Tab')
+    const plain = await page.evaluate(() => {
+      const focused = document.activeElement
+      if (!focused || focused === document.body) return null
+      const { outlineStyle, outlineWidth } = getComputedStyle(focused)
+      return outlineStyle === 'none' || outlineWidth === '0px' ? focused.outerHTML.slice(0, 80) : null
+    })
+    if (plain !== null) unmarked.push(plain)
+  }
+  expect(unmarked).toEqual([])
 })
 
 test('with colours of the person’s own choice the plot and the marks are still seen', async () => {
@@ -186,6 +250,12 @@ test('with colours of the person’s own choice the plot and the marks are still
 })
 
 async function open(scene: string | null, options: BrowserContextOptions): Promise<void> {
+  await openPage(options)
+  await page.goto(scene === null ? site.url : `${site.url}?demo=${scene}`)
+  await page.locator('main').waitFor()
+}
+
+async function openPage(options: BrowserContextOptions): Promise<void> {
   const context = await browser.newContext(options)
   page = await context.newPage()
   complaints = []
@@ -195,8 +265,6 @@ async function open(scene: string | null, options: BrowserContextOptions): Promi
   page.on('console', (message) => {
     if (message.type() === 'error') complaints.push(message.text())
   })
-  await page.goto(scene === null ? site.url : `${site.url}?demo=${scene}`)
-  await page.locator('main').waitFor()
 }
 
 /** What axe finds, by rule and element. */

@@ -39,9 +39,9 @@ function Figure({ report: { errorUs, uncertaintyUs } }: { readonly report: SyncR
   ]
   return (
     <>
-      <bdi class={styles['figure']} aria-hidden="true">
+      <span class={styles['figure']} aria-hidden="true">
         {parts.filter((part) => part !== null).join(' ')}
-      </bdi>
+      </span>
       <span class="visually-hidden">
         {spokenError(errorUs, uncertaintyUs)}
         {', '}
