@@ -4,19 +4,41 @@
 //! leap seconds and corrections of the wall clock never reach a swarm. This is the only file
 //! of the relay that reads a clock; decisions elsewhere take the time as an argument, and
 //! tokio's timers only ever end a wait.
+//!
+//! While a computer sleeps its monotonic clock stands still and the members play on. After
+//! that this clock is put forward by the time slept, which the system knows no better than to
+//! a fraction of a second, and gets another name, so that members learn it anew.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use protocol::SwarmTime;
 use protocol::ids::hex;
+use protocol::{Span, SwarmTime};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::info;
+
+use crate::relay::Shared;
+
+/// A shorter sleep than this shows in members' clock filters like a hiccup of the network.
+const SHORTEST_SLEEP: Span = Span::from_millis(250);
+
+/// Time between two looks whether the computer slept: answers given before the first look
+/// after waking are wrong, and forgotten with the clock's old name.
+const SLEEP_CHECK: Duration = Duration::from_millis(500);
 
 /// A clock that starts at the wall clock's time and then follows its own pace.
 #[derive(Clone, Debug)]
-pub(crate) struct RelayClock {
+pub(crate) struct RelayClock(Arc<Clockwork>);
+
+#[derive(Debug)]
+struct Clockwork {
     origin: SwarmTime,
     started: Instant,
-    id: Arc<str>,
+    /// What the monotonic clock missed while the computer slept. (ns)
+    slept: AtomicI64,
+    id: watch::Sender<Arc<str>>,
 }
 
 impl RelayClock {
@@ -24,11 +46,12 @@ impl RelayClock {
     pub(crate) fn start() -> Self {
         // A wall clock before 1970 serves as well as any other: members only need one they share.
         let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self {
+        Self(Arc::new(Clockwork {
             origin: SwarmTime::from_nanos(saturating_nanos(epoch)),
             started: Instant::now(),
-            id: hex(&rand::random::<[u8; 8]>()).into(),
-        }
+            slept: AtomicI64::new(0),
+            id: watch::Sender::new(fresh_id()),
+        }))
     }
 
     /// The swarm's time at this moment.
@@ -38,22 +61,115 @@ impl RelayClock {
 
     /// What this clock says, or said, at `instant`.
     pub(crate) fn at(&self, instant: Instant) -> SwarmTime {
-        let after = saturating_nanos(instant.saturating_duration_since(self.started));
-        let before = saturating_nanos(self.started.saturating_duration_since(instant));
-        SwarmTime::from_nanos(self.origin.as_nanos().saturating_add(after - before))
+        let after = saturating_nanos(instant.saturating_duration_since(self.0.started));
+        let before = saturating_nanos(self.0.started.saturating_duration_since(instant));
+        let passed = (after - before).saturating_add(self.0.slept.load(Ordering::Relaxed));
+        SwarmTime::from_nanos(self.0.origin.as_nanos().saturating_add(passed))
     }
 
     /// How long this clock has been running.
-    pub(crate) fn uptime(&self) -> std::time::Duration {
-        self.started.elapsed()
+    pub(crate) fn uptime(&self) -> Duration {
+        self.0.started.elapsed()
     }
 
     /// Tells this clock from every other one, an earlier run of the same relay included.
-    pub(crate) fn id(&self) -> &str {
-        &self.id
+    pub(crate) fn id(&self) -> String {
+        self.0.id.borrow().to_string()
+    }
+
+    /// Changes when the clock gets another name.
+    pub(crate) fn renamings(&self) -> watch::Receiver<Arc<str>> {
+        self.0.id.subscribe()
+    }
+
+    /// Puts the clock forward by the time slept, and gives it another name.
+    pub(crate) fn make_up_for(&self, slept: Span) {
+        self.0.slept.fetch_add(slept.as_nanos(), Ordering::Relaxed);
+        self.0.id.send_replace(fresh_id());
     }
 }
 
-fn saturating_nanos(duration: std::time::Duration) -> i64 {
+/// Notices that the computer slept, until the relay closes.
+pub(crate) async fn watch_for_sleep(relay: Arc<Shared>) {
+    let mut watch = SleepWatch::default();
+    let mut checks = interval(SLEEP_CHECK);
+    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            () = relay.closing.cancelled() => return,
+            _ = checks.tick() => {}
+        }
+        // Where the system's clock goes on in sleep there is nothing to make up for.
+        let Some(so_far) = time_socket::slept_so_far() else { return };
+        if let Some(slept) = watch.slept(Span::from_nanos(saturating_nanos(so_far))) {
+            info!(seconds = slept.as_secs_f64(), "this computer slept; its clock has a new name");
+            relay.clock.make_up_for(slept);
+        }
+    }
+}
+
+/// Tells sleep from the little by which two readings of two clocks always differ.
+#[derive(Debug, Default)]
+struct SleepWatch {
+    before: Option<Span>,
+}
+
+impl SleepWatch {
+    /// How long this computer slept since the last look, if it did. `so_far` is how long it has
+    /// slept in all, up to a constant.
+    fn slept(&mut self, so_far: Span) -> Option<Span> {
+        let before = *self.before.get_or_insert(so_far);
+        let slept = so_far - before;
+        if slept < SHORTEST_SLEEP {
+            return None;
+        }
+        self.before = Some(so_far);
+        Some(slept)
+    }
+}
+
+fn fresh_id() -> Arc<str> {
+    hex(&rand::random::<[u8; 8]>()).into()
+}
+
+fn saturating_nanos(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_sleep_of_a_quarter_second_is_noticed_once_and_a_shorter_one_is_not() {
+        let mut watch = SleepWatch::default();
+        let found = [5_000, 5_000, 5_001, 5_249, 5_250, 5_250, 65_250, 65_000, 65_499]
+            .map(|millis| watch.slept(Span::from_millis(millis)));
+        let [_, _, _, shorter, quarter, again, minute, back, little] = found;
+        assert_eq!((shorter, again, back, little), (None, None, None, None));
+        assert_eq!(quarter, Some(Span::from_millis(250)));
+        assert_eq!(minute, Some(Span::from_secs(60)));
+    }
+
+    #[test]
+    fn after_sleep_the_clock_is_put_forward_and_has_another_name() {
+        let clock = RelayClock::start();
+        let (name, before) = (clock.id(), clock.now());
+        let renamings = clock.renamings();
+        clock.make_up_for(Span::from_secs(3_600));
+        assert!(clock.now() - before >= Span::from_secs(3_600));
+        assert_ne!(clock.id(), name);
+        assert!(renamings.has_changed().expect("the clock runs"));
+    }
+
+    #[test]
+    fn a_clock_is_read_from_the_monotonic_one_alone() {
+        // The wall clock has no way in after the start: one instant has one time, for good.
+        let clock = RelayClock::start();
+        let instant = Instant::now();
+        let first = clock.at(instant);
+        assert!((0..1_000).all(|_| clock.at(instant) == first));
+        assert_eq!(clock.at(instant + Duration::from_secs(3_600)) - first, Span::from_secs(3_600));
+    }
 }

@@ -16,22 +16,38 @@
 //!
 //! Where to read: [`Relay`] starts and ends everything (`relay.rs`); `web.rs` lists the
 //! routes. The rules are sans-IO and need no socket: `room.rs` for a swarm, `tracker/` for
-//! the WebTorrent tracker. Around them, `member.rs` and `tracker/link.rs` run one connection
-//! each, and `swarms.rs` owns the swarms: one task each, no lock.
+//! the WebTorrent tracker, `admission.rs`, `access.rs` and `budget.rs` for who is let in and how
+//! much they may say. Around them, `door.rs` asks at every connection, `member.rs` and
+//! `tracker/link.rs` run one each, and `swarms.rs` owns the swarms: one task each, no lock.
 //!
 //! `docs/protocol.md` shows every message by example.
 
+mod access;
+mod admission;
+mod budget;
 mod clock;
+mod door;
 mod limits;
 mod member;
+mod metrics;
 mod outbox;
+mod patience;
 mod relay;
 mod room;
+mod site;
 mod socket;
+mod status;
 mod swarms;
 mod time;
+#[cfg(feature = "tls")]
+mod tls;
 mod tracker;
+mod turn;
 mod web;
 
+pub use access::{Access, ForwardedBy};
 pub use limits::{Limits, Rate};
 pub use relay::{Relay, RelayBuilder, RelayError, RunningRelay};
+#[cfg(feature = "tls")]
+pub use tls::{TlsError, TlsFiles};
+pub use turn::TurnServer;

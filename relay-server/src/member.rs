@@ -4,22 +4,24 @@
 use std::sync::Arc;
 
 use axum::extract::ws::WebSocket;
+use protocol::json::json_depth;
 use protocol::message::DecodeError;
-use protocol::{ClientMessage, ErrorCode, ServerMessage, Span, SwarmTime};
-use sync_core::rate::TokenBucket;
+use protocol::{ClientMessage, ErrorCode, ServerMessage, SwarmTime};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use crate::budget::Budget;
+use crate::metrics::{DropReason, MessageType, SocketKind};
 use crate::outbox::{OutboxReader, outbox};
 use crate::relay::Shared;
 use crate::room::{Join, Refusal};
 use crate::socket::{self, Answer, ConnectionId, Goodbye, Incoming, SocketReader, SocketWriter};
 use crate::swarms::{Enter, SwarmCommand};
-use crate::time::TimeGrants;
+use crate::time::TimeGrant;
 
 /// Runs the connection from its first message to its goodbye.
 pub(crate) async fn serve(socket: WebSocket, relay: Arc<Shared>) {
-    let (mut reader, mut writer) = socket::split(socket, relay.clock.clone(), &relay.limits);
+    let (mut reader, mut writer) = socket::split(socket, &relay, SocketKind::Member);
     let goodbye = tokio::select! {
         biased;
         () = relay.closing.cancelled() => Goodbye::SHUTTING_DOWN,
@@ -35,7 +37,12 @@ async fn take_part(
 ) -> Goodbye {
     let mut inbound = Inbound::new(relay);
     let entering = enter(reader, writer, &mut inbound, relay);
-    let (place, mut outbox) = match timeout(relay.limits.join, entering).await {
+    let entered = tokio::select! {
+        biased;
+        () = relay.leaving.cancelled() => return Goodbye::SHUTTING_DOWN,
+        entered = timeout(relay.limits.join, entering) => entered,
+    };
+    let (place, mut outbox) = match entered {
         Ok(Ok(place)) => place,
         Ok(Err(goodbye)) => return goodbye,
         Err(_) => return Goodbye::NO_JOIN,
@@ -47,7 +54,7 @@ async fn take_part(
         goodbye = writer.run(&mut answers_out, &mut outbox) => goodbye,
     };
     // The swarm's task is gone only when the relay is.
-    let Place { connection, swarm } = place;
+    let Place { connection, swarm, _time } = place;
     let _ = swarm.send(SwarmCommand::Gone { connection }).await;
     goodbye
 }
@@ -56,6 +63,8 @@ async fn take_part(
 struct Place {
     connection: ConnectionId,
     swarm: mpsc::Sender<SwarmCommand>,
+    /// The right to ask for the time by UDP, which ends with the connection.
+    _time: Option<TimeGrant>,
 }
 
 /// Waits for a `join` that the swarm grants.
@@ -68,15 +77,24 @@ async fn enter(
     loop {
         let answer = match inbound.read(reader).await? {
             Read::Message(ClientMessage::Join { swarm_hash, user_id, alias, resume }) => {
-                let time = relay.time.as_ref().map(TimeGrants::grant);
-                let join = Join { user_id, alias, resume, time };
+                let grant = relay.grant_time().await;
+                let time = grant.as_ref().map(TimeGrant::service);
+                let turn = relay.turn.as_ref();
+                let ice = turn.map_or_else(Vec::new, |turn| turn.grant(inbound.arrived, &user_id));
+                let join = Join { user_id, alias, resume, time, ice };
                 let connection = relay.next_connection();
-                let (outbox, outbox_out) = outbox(&relay.limits);
+                let (outbox, outbox_out) = outbox(&relay.limits, &relay.metrics.queue_bytes);
                 let (answer, answered) = oneshot::channel();
                 let enter = Enter { swarm: swarm_hash, join, connection, outbox, answer };
                 relay.swarms.send(enter).await.map_err(|_| Goodbye::INTERNAL)?;
                 match answered.await.map_err(|_| Goodbye::BUSY)? {
-                    Ok(swarm) => return Ok((Place { connection, swarm }, outbox_out)),
+                    Ok(swarm) => {
+                        let place = Place { connection, swarm, _time: grant };
+                        return Ok((place, outbox_out));
+                    }
+                    Err(Refusal { code: ErrorCode::ShuttingDown, .. }) => {
+                        return Err(Goodbye::SHUTTING_DOWN);
+                    }
                     Err(refusal) => refusal.reply_to("join"),
                 }
             }
@@ -110,7 +128,8 @@ async fn listen(
                 let command = SwarmCommand::Message { connection: place.connection, message };
                 // Waiting here holds back this member alone.
                 if place.swarm.send(command).await.is_err() {
-                    return Goodbye::INTERNAL;
+                    let is_leaving = inbound.relay.leaving.is_cancelled();
+                    return if is_leaving { Goodbye::SHUTTING_DOWN } else { Goodbye::INTERNAL };
                 }
                 continue;
             }
@@ -118,17 +137,17 @@ async fn listen(
             Ok(Read::Refused(None)) => continue,
         };
         // A full queue means that the member reads no answers; it will miss this one.
-        let _ = answers.try_send(answer);
+        if answers.try_send(answer).is_err() {
+            inbound.relay.metrics.dropped.inc(DropReason::AnswerUnread);
+        }
     }
 }
 
 /// Turns frames into messages and keeps count of them.
 struct Inbound {
+    relay: Arc<Shared>,
     arrived: SwarmTime,
-    messages: TokenBucket<SwarmTime>,
-    time_pings: TokenBucket<SwarmTime>,
-    director_takes: TokenBucket<SwarmTime>,
-    complained: Option<SwarmTime>,
+    budget: Budget,
 }
 
 /// What a frame was.
@@ -139,37 +158,30 @@ enum Read {
 }
 
 impl Inbound {
-    fn new(relay: &Shared) -> Self {
+    fn new(relay: &Arc<Shared>) -> Self {
         let now = relay.clock.now();
-        Self {
-            arrived: now,
-            messages: TokenBucket::new(relay.limits.messages, now),
-            time_pings: TokenBucket::new(relay.limits.time_pings, now),
-            director_takes: TokenBucket::new(relay.limits.director_takes, now),
-            complained: None,
-        }
+        Self { relay: relay.clone(), arrived: now, budget: Budget::new(&relay.limits, now) }
     }
 
     async fn read(&mut self, reader: &mut SocketReader) -> Result<Read, Goodbye> {
         let (incoming, arrived) = reader.next().await?;
         self.arrived = arrived;
         let decoded = match incoming {
-            Incoming::Text(text) => ClientMessage::decode(&text),
+            Incoming::Text(text) => self.decode(&text),
             Incoming::Binary => Err(DecodeError {
                 code: ErrorCode::BadMessage,
                 reason: "messages are JSON in text frames".to_owned(),
                 found_type: None,
             }),
         };
-        let admitted = match &decoded {
-            Ok(ClientMessage::TimePing { .. }) => self.time_pings.admits(arrived),
-            Ok(ClientMessage::DirectorTake { .. }) => {
-                self.messages.admits(arrived) && self.director_takes.admits(arrived)
-            }
-            _ => self.messages.admits(arrived),
-        };
-        if !admitted {
-            return Ok(Read::Refused(self.complaint(arrived)));
+        let metrics = &self.relay.metrics;
+        match &decoded {
+            Ok(message) => metrics.messages_received.inc(MessageType::of(message)),
+            Err(_) => metrics.dropped.inc(DropReason::BadMessage),
+        }
+        if !self.budget.admits(arrived, &decoded) {
+            metrics.dropped.inc(DropReason::RateLimited);
+            return Ok(Read::Refused(self.budget.complaint(arrived)));
         }
         Ok(match decoded {
             Ok(message) => Read::Message(message),
@@ -177,16 +189,17 @@ impl Inbound {
         })
     }
 
-    /// At most one complaint a second, or the answer to a flood would be a flood.
-    fn complaint(&mut self, now: SwarmTime) -> Option<ServerMessage> {
-        let quiet = self.complained.is_none_or(|last| now - last >= Span::from_secs(1));
-        quiet.then(|| {
-            self.complained = Some(now);
-            Refusal {
-                code: ErrorCode::RateLimited,
-                message: "too many messages; some were dropped",
-            }
-            .reply()
-        })
+    fn decode(&self, text: &str) -> Result<ClientMessage, DecodeError> {
+        let limits = &self.relay.limits;
+        if json_depth(text) > limits.json_depth {
+            return Err(DecodeError {
+                code: ErrorCode::BadMessage,
+                reason: format!("a message has at most {} levels", limits.json_depth),
+                found_type: None,
+            });
+        }
+        let message = ClientMessage::decode(text)?;
+        limits.check(&message, text.len())?;
+        Ok(message)
     }
 }

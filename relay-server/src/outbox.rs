@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::extract::ws::Utf8Bytes;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::limits::Limits;
@@ -17,7 +18,7 @@ use crate::socket::Goodbye;
 /// Where messages for one connection are put.
 pub(crate) struct Outbox {
     items: mpsc::Sender<Item>,
-    waiting: Arc<AtomicUsize>,
+    waiting: Arc<Waiting>,
     goodbye: oneshot::Sender<Goodbye>,
     most_bytes: usize,
 }
@@ -25,7 +26,7 @@ pub(crate) struct Outbox {
 /// Where the connection's writer takes them out.
 pub(crate) struct OutboxReader {
     items: mpsc::Receiver<Item>,
-    waiting: Arc<AtomicUsize>,
+    waiting: Arc<Waiting>,
     goodbye: oneshot::Receiver<Goodbye>,
     opened: VecDeque<Utf8Bytes>,
 }
@@ -36,15 +37,21 @@ enum Item {
     Several(VecDeque<Utf8Bytes>),
 }
 
+/// Bytes that wait in one queue, and their share of what waits in all of them.
+struct Waiting {
+    bytes: AtomicUsize,
+    total: Gauge,
+}
+
 /// The message was not queued: the connection reads too slowly, or has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Undeliverable;
 
-/// A new queue within `limits`.
-pub(crate) fn outbox(limits: &Limits) -> (Outbox, OutboxReader) {
+/// A new queue within `limits`; what waits in it is counted in `total` too.
+pub(crate) fn outbox(limits: &Limits, total: &Gauge) -> (Outbox, OutboxReader) {
     let (items, items_out) = mpsc::channel(limits.queue_messages.max(1));
     let (goodbye, goodbye_out) = oneshot::channel();
-    let waiting = Arc::new(AtomicUsize::new(0));
+    let waiting = Arc::new(Waiting { bytes: AtomicUsize::new(0), total: total.clone() });
     (
         Outbox { items, waiting: waiting.clone(), goodbye, most_bytes: limits.queue_bytes },
         OutboxReader { items: items_out, waiting, goodbye: goodbye_out, opened: VecDeque::new() },
@@ -79,27 +86,27 @@ impl Outbox {
     /// [`Undeliverable`]: a summary is owed.
     pub(crate) fn push_droppable(&self, frame: Utf8Bytes) -> Result<(), Undeliverable> {
         let busy = self.items.capacity() < self.items.max_capacity() / 2
-            || self.waiting.load(Ordering::Relaxed) > self.most_bytes / 2;
+            || self.waiting.bytes() > self.most_bytes / 2;
         if busy { Err(Undeliverable) } else { self.push(frame) }
     }
 
     fn queue(&self, item: Item) -> Result<(), Undeliverable> {
         let length = item.len();
-        let waiting = self.waiting.load(Ordering::Relaxed);
+        let waiting = self.waiting.bytes();
         if waiting > 0 && waiting + length > self.most_bytes {
             return Err(Undeliverable);
         }
         // Counted first, so that the reader never subtracts what is not there yet.
-        self.waiting.fetch_add(length, Ordering::Relaxed);
+        self.waiting.add(length);
         self.items.try_send(item).map_err(|_| {
-            self.waiting.fetch_sub(length, Ordering::Relaxed);
+            self.waiting.subtract(length);
             Undeliverable
         })
     }
 
     /// True when everything queued was taken out.
     pub(crate) fn is_drained(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) == 0
+        self.waiting.bytes() == 0
     }
 
     /// Ends the connection with `goodbye`, without sending what still waits.
@@ -115,7 +122,7 @@ impl OutboxReader {
     pub(crate) async fn next(&mut self) -> Result<Utf8Bytes, Goodbye> {
         loop {
             if let Some(frame) = self.opened.pop_front() {
-                self.waiting.fetch_sub(frame.len(), Ordering::Relaxed);
+                self.waiting.subtract(frame.len());
                 return Ok(frame);
             }
             tokio::select! {
@@ -136,6 +143,29 @@ impl OutboxReader {
     }
 }
 
+impl Waiting {
+    fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.total.inc_by(bytes as i64);
+    }
+
+    fn subtract(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.total.dec_by(bytes as i64);
+    }
+}
+
+impl Drop for Waiting {
+    /// What was never taken out waits no longer. Both ends are gone, so nothing changes any more.
+    fn drop(&mut self) {
+        self.total.dec_by(self.bytes() as i64);
+    }
+}
+
 impl Item {
     /// In bytes.
     fn len(&self) -> usize {
@@ -152,7 +182,7 @@ mod tests {
 
     #[tokio::test]
     async fn messages_come_out_in_the_order_in_which_they_went_in() {
-        let (outbox, mut reader) = outbox(&Limits::default());
+        let (outbox, mut reader) = outbox(&Limits::default(), &Gauge::default());
         outbox.push("a".into()).expect("room");
         outbox.push_together(vec!["b".into(), "c".into()]).expect("room");
         outbox.push_droppable("d".into()).expect("room");
@@ -164,7 +194,8 @@ mod tests {
 
     #[test]
     fn what_can_be_made_up_for_leaves_half_of_the_queue_to_the_rest() {
-        let (outbox, _reader) = outbox(&Limits { queue_messages: 10, ..Limits::default() });
+        let (outbox, _reader) =
+            outbox(&Limits { queue_messages: 10, ..Limits::default() }, &Gauge::default());
         let droppable = (0..20).take_while(|_| outbox.push_droppable("x".into()).is_ok()).count();
         let needed = (0..20).take_while(|_| outbox.push("x".into()).is_ok()).count();
         assert_eq!((droppable, needed), (6, 4));
@@ -172,7 +203,8 @@ mod tests {
 
     #[test]
     fn bytes_are_bounded_except_for_what_finds_the_queue_empty() {
-        let (outbox, _reader) = outbox(&Limits { queue_bytes: 100, ..Limits::default() });
+        let (outbox, _reader) =
+            outbox(&Limits { queue_bytes: 100, ..Limits::default() }, &Gauge::default());
         let large: Utf8Bytes = "x".repeat(1_000).into();
         outbox.push_together(vec![large.clone(), large.clone()]).expect("an empty queue");
         assert_eq!(outbox.push(large), Err(Undeliverable));
@@ -181,9 +213,22 @@ mod tests {
 
     #[tokio::test]
     async fn hanging_up_overtakes_what_waits() {
-        let (outbox, mut reader) = outbox(&Limits::default());
+        let (outbox, mut reader) = outbox(&Limits::default(), &Gauge::default());
         outbox.push("never read".into()).expect("room");
         outbox.hang_up(Goodbye::TOO_SLOW);
         assert_eq!(reader.next().await, Err(Goodbye::TOO_SLOW));
+    }
+
+    #[tokio::test]
+    async fn bytes_are_counted_among_all_that_wait_until_they_are_taken_out_or_forgotten() {
+        let total = Gauge::default();
+        let (outbox, mut reader) = outbox(&Limits::default(), &total);
+        outbox.push("12345".into()).expect("room");
+        outbox.push("123".into()).expect("room");
+        assert_eq!(total.get(), 8);
+        reader.next().await.expect("a message");
+        assert_eq!(total.get(), 3);
+        drop((outbox, reader));
+        assert_eq!(total.get(), 0);
     }
 }

@@ -3,14 +3,14 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use time_socket::TimeSocket;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -19,12 +19,20 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{debug, info, warn};
 
-use crate::clock::RelayClock;
+use crate::access::Access;
+use crate::clock::{self, RelayClock};
+use crate::door::{self, Arrival, Door, Keeper};
 use crate::limits::Limits;
+use crate::metrics::{Metrics, counted};
+use crate::patience::Patient;
 use crate::socket::ConnectionId;
+use crate::status::{self, MetricsToken, Obstacle, Readiness};
 use crate::swarms::{self, Enter};
-use crate::time::{self, TimeGrants};
+use crate::time::{self, TimeGrant, TimeGrants};
+#[cfg(feature = "tls")]
+use crate::tls::{self, Tls, TlsError, TlsFiles};
 use crate::tracker::{self, TrackerCommand};
+use crate::turn::TurnServer;
 use crate::web;
 
 /// How long connections may take to end when the relay shuts down.
@@ -32,6 +40,11 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
 
 /// Pause after a connection could not be accepted, most likely for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Longest HTTP request head, and what is kept ready to write of an answer. (bytes)
+///
+/// Browsers stay below 8 KiB, which is what most servers allow.
+const MAX_REQUEST: usize = 16 * 1024;
 
 /// Where relays come from; see [`Relay::builder`].
 pub struct Relay;
@@ -43,7 +56,13 @@ impl Relay {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             static_dir: None,
             limits: Limits::default(),
+            access: Access::default(),
             name: "Synced Swarm Audio relay".to_owned(),
+            metrics_listen: None,
+            metrics_token: None,
+            turn: None,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 }
@@ -54,7 +73,13 @@ pub struct RelayBuilder {
     listen: SocketAddr,
     static_dir: Option<PathBuf>,
     limits: Limits,
+    access: Access,
     name: String,
+    metrics_listen: Option<SocketAddr>,
+    metrics_token: Option<MetricsToken>,
+    turn: Option<TurnServer>,
+    #[cfg(feature = "tls")]
+    tls: Option<TlsFiles>,
 }
 
 impl RelayBuilder {
@@ -76,9 +101,40 @@ impl RelayBuilder {
         self
     }
 
+    /// Who may connect from where.
+    pub fn access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
     /// What it calls itself on `/health`.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
+        self
+    }
+
+    /// An address of its own for `/metrics`, which only the operator should reach.
+    pub fn metrics_listen(mut self, address: Option<SocketAddr>) -> Self {
+        self.metrics_listen = address;
+        self
+    }
+
+    /// Shows `/metrics` on the relay's own address to requests with this bearer token.
+    pub fn metrics_token(mut self, token: Option<String>) -> Self {
+        self.metrics_token = token.map(MetricsToken::new);
+        self
+    }
+
+    /// A TURN server that members may use, with credentials made for each.
+    pub fn turn(mut self, server: Option<TurnServer>) -> Self {
+        self.turn = server;
+        self
+    }
+
+    /// Speaks TLS with this certificate, which is read again whenever its files change.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, files: Option<TlsFiles>) -> Self {
+        self.tls = files;
         self
     }
 
@@ -93,29 +149,64 @@ impl RelayBuilder {
         {
             return Err(RelayError::NoStaticDir { dir: dir.clone() });
         }
-        let bind_error = |source: io::Error| match source.kind() {
-            io::ErrorKind::AddrInUse => RelayError::AddressInUse { address: self.listen },
-            _ => RelayError::Listen { address: self.listen, source },
+        #[cfg(feature = "tls")]
+        let tls = self.tls.map(Tls::load).transpose()?.map(Arc::new);
+        let (listener, local_addr) = bind(self.listen).await?;
+        let for_metrics = match self.metrics_listen {
+            Some(address) => Some(bind(address).await?),
+            None => None,
         };
-        let listener = TcpListener::bind(self.listen).await.map_err(bind_error)?;
-        let local_addr = listener.local_addr().map_err(bind_error)?;
 
         // A relay whose datagrams nobody gets still serves: members ask over the WebSocket then.
         let time_socket =
             TimeSocket::bind(local_addr).inspect_err(|error| warn!(%error, "no time by UDP")).ok();
-        let (relay, Mailboxes { swarms, tracker }) =
-            Shared::new(self.name, self.limits, time_socket.is_some());
+        let (relay, Mailboxes { swarms, tracker, granted, keeper }) =
+            Shared::new(self.name, self.limits, self.access, time_socket.is_some(), self.turn);
         if let Some(socket) = time_socket {
-            relay.spawn(time::answer(relay.clone(), socket));
+            relay.spawn(time::answer(relay.clone(), socket, granted));
         }
+        relay.spawn(door::keep(relay.clone(), keeper));
+        relay.spawn(clock::watch_for_sleep(relay.clone()));
         relay.spawn(swarms::run_registry(relay.clone(), swarms));
         relay.spawn(tracker::run(relay.clone(), tracker));
-        let router = web::router(relay.clone(), self.static_dir);
-        relay.spawn(accept(relay.clone(), listener, router));
+        let router = web::router(relay.clone(), self.static_dir, self.metrics_token);
+        let transport = Transport::Plain;
+        #[cfg(feature = "tls")]
+        let transport = match &tls {
+            Some(tls) => {
+                relay.spawn(tls::watch(tls.clone(), relay.closing.clone()));
+                Transport::Tls(tls.clone())
+            }
+            None => transport,
+        };
+        relay.spawn(accept(relay.clone(), listener, router, transport));
         info!(%local_addr, "relay listens");
+        let metrics_addr = for_metrics.map(|(listener, address)| {
+            let router = status::private(relay.clone());
+            relay.spawn(accept(relay.clone(), listener, router, Transport::Plain));
+            info!(%address, "metrics are served");
+            address
+        });
         let abort_on_drop = relay.abort.clone().drop_guard();
-        Ok(RunningRelay { local_addr, relay, _abort_on_drop: abort_on_drop })
+        Ok(RunningRelay {
+            local_addr,
+            metrics_addr,
+            relay,
+            #[cfg(feature = "tls")]
+            tls,
+            _abort_on_drop: abort_on_drop,
+        })
     }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), RelayError> {
+    let error = |source: io::Error| match source.kind() {
+        io::ErrorKind::AddrInUse => RelayError::AddressInUse { address },
+        _ => RelayError::Listen { address, source },
+    };
+    let listener = TcpListener::bind(address).await.map_err(error)?;
+    let local_addr = listener.local_addr().map_err(error)?;
+    Ok((listener, local_addr))
 }
 
 /// Why a relay could not start.
@@ -136,6 +227,10 @@ pub enum RelayError {
         #[source]
         source: io::Error,
     },
+    /// The certificate can not be used.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The folder of files to serve does not exist.
     #[error("{} is not a folder", dir.display())]
     NoStaticDir {
@@ -147,7 +242,10 @@ pub enum RelayError {
 /// A relay at work. Dropping it ends it at once.
 pub struct RunningRelay {
     local_addr: SocketAddr,
+    metrics_addr: Option<SocketAddr>,
     relay: Arc<Shared>,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<Tls>>,
     _abort_on_drop: DropGuard,
 }
 
@@ -157,24 +255,71 @@ impl RunningRelay {
         self.local_addr
     }
 
+    /// Where the metrics are served, if on an address of their own.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics_addr
+    }
+
     /// Members in all swarms.
     pub fn members(&self) -> usize {
-        self.relay.gauges.members()
+        as_count(self.relay.metrics.members.get())
     }
 
     /// Swarms with at least one member.
     pub fn swarms(&self) -> usize {
-        self.relay.gauges.swarms()
+        as_count(self.relay.metrics.swarms.get())
+    }
+
+    /// Everything counted so far, as Prometheus reads it.
+    pub fn metrics(&self) -> String {
+        self.relay.metrics_page()
+    }
+
+    /// Prepares the end: from now on the relay is not ready and lets nobody in. Its swarms part
+    /// one after the other, each as a whole and at a moment drawn from `within`, so that their
+    /// members do not all come back elsewhere at once; what they say until then is still passed
+    /// on, and the time is answered. Returns once everyone has left, a little after `within` at
+    /// the latest. [`Self::shutdown`] comes next.
+    pub async fn drain(&self, within: Duration) {
+        let relay = &self.relay;
+        relay.readiness.raise(Obstacle::Draining);
+        // Whoever drains first says how long.
+        let _ = relay.part_within.set(within);
+        relay.leaving.cancel();
+        relay.sockets.close();
+        info!(members = self.members(), ?within, "relay drains");
+        if timeout(within + SHUTDOWN_GRACE, relay.sockets.wait()).await.is_err() {
+            debug!("some connections did not end in time");
+        }
+    }
+
+    /// Reads the certificate again, for new connections. One that can not be used changes
+    /// nothing. Without TLS there is nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`]: why the new certificate is not used.
+    #[cfg(feature = "tls")]
+    pub fn reload_certificate(&self) -> Result<(), TlsError> {
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.reload())
     }
 
     /// Ends the relay: members are told, connections are closed, and the port is free when
     /// this returns. Takes at most a few seconds, whatever the members do.
     pub async fn shutdown(self) {
+        self.relay.readiness.raise(Obstacle::Draining);
+        self.relay.leaving.cancel();
         self.relay.closing.cancel();
+        self.relay.sockets.close();
         self.relay.tasks.close();
-        if timeout(SHUTDOWN_GRACE, self.relay.tasks.wait()).await.is_err() {
+        let ended = async {
+            self.relay.sockets.wait().await;
+            self.relay.tasks.wait().await;
+        };
+        if timeout(SHUTDOWN_GRACE, ended).await.is_err() {
             debug!("some connections did not end in time");
             self.relay.abort.cancel();
+            self.relay.sockets.wait().await;
             self.relay.tasks.wait().await;
         }
         info!("relay ended");
@@ -185,58 +330,111 @@ impl RunningRelay {
 pub(crate) struct Shared {
     pub(crate) name: String,
     pub(crate) limits: Limits,
+    pub(crate) access: Access,
+    pub(crate) door: Door,
     pub(crate) clock: RelayClock,
     /// Lets members ask for the time by UDP; none if no datagram is answered.
     pub(crate) time: Option<TimeGrants>,
+    /// Lets members use a TURN server.
+    pub(crate) turn: Option<TurnServer>,
     pub(crate) swarms: mpsc::Sender<Enter>,
     pub(crate) tracker: mpsc::Sender<TrackerCommand>,
-    pub(crate) gauges: Gauges,
-    /// Everyone says goodbye.
+    pub(crate) metrics: Metrics,
+    /// Whether new members are let in.
+    pub(crate) readiness: Readiness,
+    /// Swarms begin to part, each when [`Self::time_to_part`] says so.
+    pub(crate) leaving: CancellationToken,
+    /// In which time all of them have parted.
+    part_within: OnceLock<Duration>,
+    /// Everyone says goodbye at once.
     pub(crate) closing: CancellationToken,
     connections: AtomicU64,
     /// Everyone stops where they are.
     abort: CancellationToken,
     tasks: TaskTracker,
+    /// The WebSockets, which end first.
+    sockets: TaskTracker,
 }
 
 /// The receiving ends of what [`Shared`] sends to.
 pub(crate) struct Mailboxes {
     pub(crate) swarms: mpsc::Receiver<Enter>,
     pub(crate) tracker: mpsc::Receiver<TrackerCommand>,
+    pub(crate) granted: mpsc::Receiver<time::Granted>,
+    pub(crate) keeper: Keeper,
 }
 
 impl Shared {
     pub(crate) fn new(
         name: String,
         limits: Limits,
+        access: Access,
         answers_datagrams: bool,
+        turn: Option<TurnServer>,
     ) -> (Arc<Self>, Mailboxes) {
         let (swarms, swarms_out) = mpsc::channel(swarms::REGISTRY_MAILBOX);
         let (tracker, tracker_out) = mpsc::channel(tracker::MAILBOX);
+        let (to_time, granted) = mpsc::channel(time::MAILBOX);
+        let metrics = Metrics::default();
+        let clock = RelayClock::start();
+        let (door, keeper) = Door::new(&limits, clock.now());
         let relay = Self {
             name,
             limits,
-            clock: RelayClock::start(),
-            time: answers_datagrams.then(TimeGrants::new),
+            access,
+            door,
+            clock,
+            time: answers_datagrams.then(|| TimeGrants::new(to_time)),
+            turn,
             swarms,
             tracker,
-            gauges: Gauges::default(),
+            readiness: Readiness::new(&metrics.ready),
+            metrics,
+            leaving: CancellationToken::new(),
+            part_within: OnceLock::new(),
             closing: CancellationToken::new(),
             connections: AtomicU64::new(0),
             abort: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            sockets: TaskTracker::new(),
         };
-        (Arc::new(relay), Mailboxes { swarms: swarms_out, tracker: tracker_out })
+        let mailboxes = Mailboxes { swarms: swarms_out, tracker: tracker_out, granted, keeper };
+        (Arc::new(relay), mailboxes)
     }
 
     /// Runs a task for as long as the relay may run.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(self.lifeline().run(task));
+        self.tasks.spawn(until_aborted(self.abort.clone(), task));
     }
 
-    /// Ties a task that someone else runs to the relay's life, from this moment on.
+    /// Ties a WebSocket's task, which someone else runs, to the relay's life from this moment on.
     pub(crate) fn lifeline(&self) -> Lifeline {
-        Lifeline { abort: self.abort.clone(), _counted: self.tasks.token() }
+        Lifeline { abort: self.abort.clone(), counted: self.sockets.token() }
+    }
+
+    /// Resolves when the caller, a swarm or a connection without one, should part because the
+    /// relay drains or ends.
+    pub(crate) async fn time_to_part(&self) {
+        self.leaving.cancelled().await;
+        let within = self.part_within.get().copied().unwrap_or_default();
+        // Boxed, because thousands wait here and few ever need it.
+        let pause = Box::pin(sleep(within.mul_f64(rand::random())));
+        tokio::select! {
+            () = self.closing.cancelled() => {}
+            () = pause => {}
+        }
+    }
+
+    /// Everything counted so far, as Prometheus reads it.
+    pub(crate) fn metrics_page(&self) -> String {
+        let uptime = self.clock.uptime().as_secs();
+        self.metrics.uptime_seconds.set(i64::try_from(uptime).unwrap_or(i64::MAX));
+        self.metrics.page()
+    }
+
+    /// The right to ask for the time by UDP; none if nobody answers there.
+    pub(crate) async fn grant_time(&self) -> Option<TimeGrant> {
+        self.time.as_ref()?.grant().await
     }
 
     /// A name for one more connection.
@@ -248,7 +446,7 @@ impl Shared {
 /// Keeps a shutdown waiting for a task, and ends the task when the relay is dropped.
 pub(crate) struct Lifeline {
     abort: CancellationToken,
-    _counted: TaskTrackerToken,
+    counted: TaskTrackerToken,
 }
 
 impl Lifeline {
@@ -257,50 +455,45 @@ impl Lifeline {
         self,
         task: impl Future<Output = ()> + Send + 'static,
     ) -> impl Future<Output = ()> + Send + 'static {
-        // Every async layer around a future stores it once more; a pointer costs less.
-        let task = Box::pin(task);
+        let Self { abort, counted } = self;
+        let task = until_aborted(abort, task);
         async move {
-            let _ = self.abort.run_until_cancelled(task).await;
+            task.await;
+            drop(counted);
         }
     }
 }
 
-/// How much is going on.
-#[derive(Debug, Default)]
-pub(crate) struct Gauges {
-    members: Arc<AtomicUsize>,
-    swarms: AtomicUsize,
-}
-
-/// One member, for as long as this exists.
-pub(crate) struct CountedMember(Arc<AtomicUsize>);
-
-impl Gauges {
-    pub(crate) fn count_member(&self) -> CountedMember {
-        self.members.fetch_add(1, Ordering::Relaxed);
-        CountedMember(self.members.clone())
-    }
-
-    pub(crate) fn set_swarms(&self, swarms: usize) {
-        self.swarms.store(swarms, Ordering::Relaxed);
-    }
-
-    pub(crate) fn members(&self) -> usize {
-        self.members.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn swarms(&self) -> usize {
-        self.swarms.load(Ordering::Relaxed)
+fn until_aborted(
+    abort: CancellationToken,
+    task: impl Future<Output = ()> + Send + 'static,
+) -> impl Future<Output = ()> + Send + 'static {
+    // Every async layer around a future stores it once more; a pointer costs less.
+    let task = Box::pin(task);
+    async move {
+        let _ = abort.run_until_cancelled(task).await;
     }
 }
 
-impl Drop for CountedMember {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
+/// A gauge as a count: it is never below zero while each subtraction follows its addition.
+pub(crate) fn as_count(gauge: i64) -> usize {
+    usize::try_from(gauge).unwrap_or(0)
 }
 
-async fn accept(relay: Arc<Shared>, listener: TcpListener, router: axum::Router) {
+/// What lies between TCP and HTTP.
+#[derive(Clone)]
+enum Transport {
+    Plain,
+    #[cfg(feature = "tls")]
+    Tls(Arc<Tls>),
+}
+
+async fn accept(
+    relay: Arc<Shared>,
+    listener: TcpListener,
+    router: axum::Router,
+    transport: Transport,
+) {
     loop {
         let accepted = tokio::select! {
             biased;
@@ -308,7 +501,9 @@ async fn accept(relay: Arc<Shared>, listener: TcpListener, router: axum::Router)
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => relay.spawn(serve(relay.clone(), stream, router.clone())),
+            Ok((stream, _)) => {
+                relay.spawn(serve(relay.clone(), stream, router.clone(), transport.clone()));
+            }
             Err(error) => {
                 // One peer that gave up is nothing; no file descriptors left is worth a pause.
                 warn!(%error, "connection not accepted");
@@ -318,17 +513,45 @@ async fn accept(relay: Arc<Shared>, listener: TcpListener, router: axum::Router)
     }
 }
 
-/// Speaks HTTP on one connection, up to its end or its upgrade to a WebSocket.
-async fn serve(relay: Arc<Shared>, stream: TcpStream, router: axum::Router) {
+/// Serves one connection, up to its end or its upgrade to a WebSocket.
+async fn serve(relay: Arc<Shared>, stream: TcpStream, router: axum::Router, transport: Transport) {
+    relay.metrics.connections_accepted.inc();
+    let _counted = counted(&relay.metrics.connections);
     // Without this, a small message behind another waits up to 40 ms for an acknowledgement.
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%error, "connection ended before it began");
-        return;
+    let peer = match stream.set_nodelay(true).and_then(|()| stream.peer_addr()) {
+        Ok(peer) => peer,
+        Err(error) => return debug!(%error, "connection ended before it began"),
+    };
+    let Some(arrival) = door::arrive(&relay, peer).await else { return };
+    let stream = Patient::new(stream, relay.limits.stalled_write);
+    match transport {
+        Transport::Plain => speak_http(&relay, stream, router, arrival).await,
+        #[cfg(feature = "tls")]
+        Transport::Tls(tls) => match timeout(relay.limits.handshake, tls.accept(stream)).await {
+            Ok(Ok(stream)) => speak_http(&relay, stream, router, arrival).await,
+            Ok(Err(error)) => {
+                relay.metrics.tls_failed.inc();
+                debug!(%error, "no TLS handshake");
+            }
+            Err(_) => {
+                relay.metrics.tls_failed.inc();
+                debug!("no TLS handshake in time");
+            }
+        },
     }
+}
+
+async fn speak_http(
+    relay: &Shared,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    router: axum::Router,
+    arrival: Arrival,
+) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(relay.limits.handshake)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .max_buf_size(MAX_REQUEST)
+        .serve_connection(TokioIo::new(stream), arrival.shown_to(router))
         .with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {

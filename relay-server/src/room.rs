@@ -14,6 +14,7 @@ pub(crate) mod snapshot;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use protocol::ice::IceServer;
 use protocol::ids::{Alias, FileId};
 use protocol::limits::{MAX_FILE_SIZE, MAX_START_AHEAD_MS};
 use protocol::message::{FileReadiness, Joined, PeerInfo, Playback, PresenceAction};
@@ -53,6 +54,10 @@ struct Member {
     readiness: Vec<FileReadiness>,
     addresses: Vec<SocketAddr>,
     resume: String,
+    /// How it may ask for the time by UDP.
+    time: Option<TimeService>,
+    /// Servers that help it to reach others.
+    ice: Vec<IceServer>,
 }
 
 /// A member at the door.
@@ -66,6 +71,8 @@ pub(crate) struct Join {
     pub(crate) resume: Option<String>,
     /// How it may ask for the time by UDP.
     pub(crate) time: Option<TimeService>,
+    /// Servers that help it reach the others.
+    pub(crate) ice: Vec<IceServer>,
 }
 
 /// A message to send.
@@ -120,7 +127,7 @@ impl Room {
         join: Join,
         fresh_resume: String,
     ) -> Result<Vec<Output>, Refusal> {
-        let Join { user_id, alias, resume, time } = join;
+        let Join { user_id, alias, resume, time, ice } = join;
         let mut outputs = Vec::new();
         if let Some(member) = self.members.get_mut(&user_id) {
             if resume.as_deref() != Some(&member.resume) {
@@ -130,6 +137,7 @@ impl Room {
                               it is free again once that one has ended",
                 });
             }
+            (member.time, member.ice) = (time, ice);
             if member.alias != alias {
                 member.alias = alias;
                 outputs.push(self.came(&user_id));
@@ -146,6 +154,8 @@ impl Room {
                 readiness: Vec::new(),
                 addresses: Vec::new(),
                 resume: fresh_resume,
+                time,
+                ice,
             };
             self.members.insert(user_id.clone(), member);
             outputs.push(self.came(&user_id));
@@ -155,10 +165,23 @@ impl Room {
                 .extend(change.and_then(|change| said(change, Audience::AllBut(user_id.clone()))));
         }
         self.schedule.forget_before(now);
-        let joined = Joined { time, ..self.whole_state_for(&user_id) };
-        let joined = ServerMessage::Joined(joined);
+        let joined = ServerMessage::Joined(self.whole_state_for(&user_id));
         outputs.insert(0, Output { to: Audience::One(user_id), message: joined });
         Ok(outputs)
+    }
+
+    /// From now on the swarm's time is read from another clock. Members learn of it by
+    /// [`Self::state_for`].
+    pub(crate) fn set_clock(&mut self, clock_id: String) {
+        self.clock_id = clock_id;
+    }
+
+    /// Tells a member everything anew.
+    pub(crate) fn state_for(&self, user_id: &UserId) -> Option<Output> {
+        self.members.contains_key(user_id).then(|| Output {
+            to: Audience::One(user_id.clone()),
+            message: ServerMessage::Joined(self.whole_state_for(user_id)),
+        })
     }
 
     /// Takes a member out, with everything that depended on it.
@@ -459,6 +482,7 @@ impl Room {
     }
 
     fn whole_state_for(&self, user_id: &UserId) -> Joined {
+        let member = self.members.get(user_id);
         let mut schedule = self.schedule.plans().iter().map(Playback::from);
         Joined {
             peers: self.peers(),
@@ -469,13 +493,10 @@ impl Room {
             playback: schedule.next(),
             upcoming: schedule.collect(),
             clock_id: self.clock_id.clone(),
-            time: None,
+            time: member.and_then(|member| member.time.clone()),
+            ice: member.map(|member| member.ice.clone()).unwrap_or_default(),
             files_per_member: self.limits.files_per_member,
-            resume: self
-                .members
-                .get(user_id)
-                .map(|member| member.resume.clone())
-                .unwrap_or_default(),
+            resume: member.map(|member| member.resume.clone()).unwrap_or_default(),
         }
     }
 }

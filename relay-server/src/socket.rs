@@ -3,6 +3,7 @@
 //!
 //! Members and tracker clients share this file; what their messages mean is said elsewhere.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
@@ -14,9 +15,11 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::tungstenite;
 
+use crate::budget::FloodWatch;
 use crate::clock::RelayClock;
-use crate::limits::Limits;
+use crate::metrics::{CloseCode, Counted, SocketKind, Via, counted};
 use crate::outbox::OutboxReader;
+use crate::relay::Shared;
 
 /// Tells the connections of one relay apart. Never reused while the relay runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,6 +83,10 @@ impl Goodbye {
     /// Does not read what it is sent.
     pub(crate) const TOO_SLOW: Self =
         Self::new(4008, "messages were not read fast enough").saying(ErrorCode::TooSlow);
+    /// Sends far more than is read, and does not stop.
+    const FLOOD: Self = Self::new(4009, "far too many messages for too long");
+    /// Says nothing, though it is there to announce something; for tracker clients.
+    pub(crate) const IDLE: Self = Self::new(4002, "nothing announced in time");
     /// The member came back over another connection.
     pub(crate) const REPLACED: Self = Self::new(4010, "replaced by a newer connection");
 
@@ -133,17 +140,25 @@ pub(crate) fn bounded(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
 /// Takes an open WebSocket apart into its two directions.
 pub(crate) fn split(
     socket: WebSocket,
-    clock: RelayClock,
-    limits: &Limits,
+    relay: &Arc<Shared>,
+    kind: SocketKind,
 ) -> (SocketReader, SocketWriter) {
     let (sink, stream) = socket.split();
+    let limits = &relay.limits;
     let patience = limits.ping_interval + limits.pong_timeout;
     (
-        SocketReader { stream, clock: clock.clone(), patience },
+        SocketReader {
+            stream,
+            clock: relay.clock.clone(),
+            patience,
+            flood: FloodWatch::new(limits, relay.clock.now()),
+        },
         SocketWriter {
             sink,
-            clock,
+            relay: relay.clone(),
+            kind,
             ping_interval: limits.ping_interval.max(SHORTEST_PING_INTERVAL),
+            _counted: counted(relay.metrics.websockets.of(kind)),
         },
     )
 }
@@ -158,6 +173,7 @@ pub(crate) struct SocketReader {
     stream: SplitStream<WebSocket>,
     clock: RelayClock,
     patience: Duration,
+    flood: FloodWatch,
 }
 
 impl SocketReader {
@@ -174,6 +190,10 @@ impl SocketReader {
                 return Err(Goodbye::LOST);
             };
             let arrived = self.clock.now();
+            // Pings count too: each makes work and an answer.
+            if self.flood.floods(arrived) {
+                return Err(Goodbye::FLOOD);
+            }
             match next {
                 Some(Ok(Message::Text(text))) => return Ok((Incoming::Text(text), arrived)),
                 Some(Ok(Message::Binary(_))) => return Ok((Incoming::Binary, arrived)),
@@ -200,8 +220,10 @@ fn goodbye_after(error: axum::Error) -> Goodbye {
 /// The outgoing direction.
 pub(crate) struct SocketWriter {
     sink: SplitSink<WebSocket, Message>,
-    clock: RelayClock,
+    relay: Arc<Shared>,
+    kind: SocketKind,
     ping_interval: Duration,
+    _counted: Counted,
 }
 
 impl SocketWriter {
@@ -236,6 +258,7 @@ impl SocketWriter {
                 goodbye = outbox.hung_up() => return goodbye,
                 sent = self.sink.send(message) => if sent.is_err() { return Goodbye::LOST },
             }
+            self.relay.metrics.frames_sent.inc(self.kind);
         }
     }
 
@@ -249,7 +272,8 @@ impl SocketWriter {
     }
 
     fn pong(&self, t0: protocol::time::Millis, t1: SwarmTime) -> Utf8Bytes {
-        let t2 = self.clock.now();
+        let t2 = self.relay.clock.now();
+        self.relay.metrics.time_holding_seconds.observe(Via::Websocket, t2 - t1);
         let midpoint = t1 + (t2 - t1).mul_f64(0.5);
         let pong =
             ServerMessage::TimePong { t0, t_s: midpoint.into(), t1: t1.into(), t2: t2.into() };
@@ -259,6 +283,7 @@ impl SocketWriter {
 
 /// Ends a connection: says why, closes, and waits a moment for the other side to do the same.
 pub(crate) async fn part(mut reader: SocketReader, mut writer: SocketWriter, goodbye: Goodbye) {
+    writer.relay.metrics.closed.inc(CloseCode::of(goodbye.code));
     let parting = async {
         if let Some(code) = goodbye.error {
             let last = ServerMessage::Error {

@@ -6,21 +6,24 @@
 //! twice. Nothing of the former swarm remains either way.
 
 use std::collections::{BTreeMap, HashMap};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
 use protocol::ids::hex;
-use protocol::{ClientMessage, SwarmHash, UserId};
+use protocol::{ClientMessage, ErrorCode, SwarmHash, UserId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, error};
 
+use crate::metrics::{Admission, Counted, Counters, DropReason, counted};
 use crate::outbox::{Outbox, Undeliverable};
-use crate::relay::{CountedMember, Shared};
+use crate::relay::Shared;
 use crate::room::{Audience, Join, Output, Refusal, Room, snapshot};
 use crate::socket::{ConnectionId, Goodbye};
+use crate::status::Obstacle;
 
 /// Joins that may wait for the registry, which does next to nothing for each.
 pub(crate) const REGISTRY_MAILBOX: usize = 256;
@@ -82,7 +85,7 @@ pub(crate) async fn run_registry(relay: Arc<Shared>, mut mailbox: mpsc::Receiver
                 None => return,
             },
         }
-        relay.gauges.set_swarms(registry.swarms.len());
+        relay.metrics.swarms.set(registry.swarms.len() as i64);
     }
 }
 
@@ -103,6 +106,13 @@ impl Registry {
     }
 
     fn pass_on(&mut self, enter: Enter) {
+        if self.relay.readiness.is_raised(Obstacle::Draining) {
+            self.relay.metrics.turned_away.inc(Admission::Draining);
+            let message = "the relay is shutting down; join again over a new connection";
+            // Whoever asked may be gone by now.
+            let _ = enter.answer.send(Err(Refusal { code: ErrorCode::ShuttingDown, message }));
+            return;
+        }
         if !self.swarms.contains_key(&enter.swarm) {
             let (mailbox, mailbox_out) = mpsc::channel(SWARM_MAILBOX);
             self.start(enter.swarm.clone(), mailbox, mailbox_out);
@@ -112,6 +122,7 @@ impl Registry {
         // A full mailbox drops the request, and the connection learns that the relay is busy:
         // waiting here would hold up every other swarm.
         if running.mailbox.try_send(SwarmCommand::Enter(Box::new(enter), way_in)).is_err() {
+            self.relay.metrics.dropped.inc(DropReason::SwarmBusy);
             debug!("a swarm is too busy to let anyone in");
         }
     }
@@ -159,23 +170,31 @@ struct Seat {
     outbox: Outbox,
     /// Some presence was left out because the member reads slowly; a summary is owed.
     owes_summary: bool,
-    _counted: CountedMember,
+    _counted: Counted,
 }
 
 impl SwarmTask {
     fn new(relay: Arc<Shared>, swarm: SwarmHash) -> Self {
-        let room = Room::new(relay.limits.clone(), relay.clock.id().to_owned());
+        let room = Room::new(relay.limits.clone(), relay.clock.id());
         Self { relay, swarm, room, members: BTreeMap::new(), connections: HashMap::new() }
     }
 
     async fn run(mut self, mut mailbox: mpsc::Receiver<SwarmCommand>) -> Ended {
         let mut summaries = interval(SUMMARY_INTERVAL);
         summaries.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let relay = self.relay.clone();
+        let mut time_to_part = pin!(relay.time_to_part());
+        let mut clock_names = self.relay.clock.renamings();
         loop {
             let owes_summaries = self.members.values().any(|seat| seat.owes_summary);
             tokio::select! {
                 biased;
+                () = &mut time_to_part => {
+                    self.part();
+                    break;
+                }
                 _ = summaries.tick(), if owes_summaries => self.summarise(),
+                Ok(()) = clock_names.changed() => self.introduce_clock(),
                 command = mailbox.recv() => match command {
                     Some(command) => self.handle(command),
                     None => break,
@@ -187,6 +206,14 @@ impl SwarmTask {
         }
         debug!(swarm = self.swarm.short(), "swarm ended");
         Ended { swarm: self.swarm, mailbox }
+    }
+
+    /// Sends everyone away together. Nobody is told that the others leave: they all do.
+    fn part(&mut self) {
+        self.connections.clear();
+        for seat in std::mem::take(&mut self.members).into_values() {
+            seat.outbox.hang_up(Goodbye::SHUTTING_DOWN);
+        }
     }
 
     fn handle(&mut self, command: SwarmCommand) {
@@ -212,12 +239,13 @@ impl SwarmTask {
             match self.room.join(self.relay.clock.now(), join, hex(&rand::random::<[u8; 16]>())) {
                 Ok(outputs) => outputs,
                 Err(refusal) => {
+                    self.relay.metrics.turned_away.inc(Admission::Join);
                     // Whoever asked may be gone by now.
                     let _ = answer.send(Err(refusal));
                     return;
                 }
             };
-        let counted = self.relay.gauges.count_member();
+        let counted = counted(&self.relay.metrics.members);
         let seat = Seat { connection, outbox, owes_summary: false, _counted: counted };
         if let Some(former) = self.members.insert(user.clone(), seat) {
             self.connections.remove(&former.connection);
@@ -242,6 +270,7 @@ impl SwarmTask {
             }
             debug!(swarm = self.swarm.short(), "member can not be reached");
             if let Some(outbox) = self.remove(&user) {
+                self.relay.metrics.dropped.inc(DropReason::TooSlow);
                 outbox.hang_up(Goodbye::TOO_SLOW);
             }
         }
@@ -249,11 +278,12 @@ impl SwarmTask {
 
     fn send_all(&mut self, outputs: Vec<Output>) -> Vec<(UserId, ConnectionId)> {
         let mut unreachable = Vec::new();
+        let dropped = &self.relay.metrics.dropped;
         for output in outputs {
             let is_droppable = output.is_droppable();
             let frames = frames_of(&output);
             let mut tell = |user: &UserId, seat: &mut Seat| {
-                if seat.send(&frames, is_droppable).is_err() {
+                if seat.send(&frames, is_droppable, dropped).is_err() {
                     unreachable.push((user.clone(), seat.connection));
                 }
             };
@@ -281,6 +311,16 @@ impl SwarmTask {
         Some(outbox)
     }
 
+    /// Tells everyone that the clock is another one: the whole state anew, as after a break.
+    fn introduce_clock(&mut self) {
+        self.room.set_clock(self.relay.clock.id());
+        let members: Vec<UserId> = self.members.keys().cloned().collect();
+        for user in members {
+            let state = self.room.state_for(&user);
+            self.deliver(state.into_iter().collect());
+        }
+    }
+
     /// Tells those who missed some presence who is there, once they have caught up.
     fn summarise(&mut self) {
         let owed: Vec<&mut Seat> = self
@@ -300,11 +340,17 @@ impl SwarmTask {
 }
 
 impl Seat {
-    fn send(&mut self, frames: &[Utf8Bytes], is_droppable: bool) -> Result<(), Undeliverable> {
+    fn send(
+        &mut self,
+        frames: &[Utf8Bytes],
+        is_droppable: bool,
+        dropped: &Counters<DropReason>,
+    ) -> Result<(), Undeliverable> {
         match frames {
             [frame] if is_droppable => {
                 if self.outbox.push_droppable(frame.clone()).is_err() {
                     self.owes_summary = true;
+                    dropped.inc(DropReason::Presence);
                 }
                 Ok(())
             }
@@ -358,11 +404,34 @@ mod tests {
         let ended = registry.tasks.join_next_with_id().await.expect("the swarm ended");
         registry.ended(ended);
         assert_eq!((registry.swarms.len(), registry.tasks.len()), (0, 0));
-        assert_eq!(relay.gauges.members(), 0);
+        assert_eq!(relay.metrics.members.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn after_a_sleep_every_member_is_told_the_whole_state_under_the_clocks_new_name() {
+        let (relay, mut registry, _mailboxes) = relay();
+        let (_, _to_swarm, mut ada_reads) = join_alone(&relay, &mut registry).await;
+        let first = ada_reads.next().await.expect("a message");
+        assert!(first.contains(&relay.clock.id()), "{first}");
+
+        relay.clock.make_up_for(protocol::Span::from_secs(60));
+        let deadline = Duration::from_secs(10);
+        let told = tokio::time::timeout(deadline, ada_reads.next()).await.expect("she is told");
+        let again = told.expect("a message");
+        assert!(again.starts_with("{\"type\":\"joined\"") && again.contains("ada"), "{again}");
+        assert!(again.contains(&relay.clock.id()), "{again}");
+        assert_ne!(first, again);
+        // Who comes now reads the new name at once, and is told once.
+        let (mia, mia_in, mut mia_reads) = enter(&relay, "mia");
+        registry.pass_on(mia);
+        mia_in.await.expect("an answer").expect("a place");
+        let joined = mia_reads.next().await.expect("a message");
+        assert!(joined.contains(&relay.clock.id()), "{joined}");
     }
 
     fn relay() -> (Arc<Shared>, Registry, Mailboxes) {
-        let (relay, mailboxes) = Shared::new(String::new(), Default::default(), false);
+        let (relay, mailboxes) =
+            Shared::new(String::new(), Default::default(), Default::default(), false, None);
         let registry = Registry::new(relay.clone());
         (relay, registry, mailboxes)
     }
@@ -378,12 +447,12 @@ mod tests {
     }
 
     fn enter(relay: &Shared, user: &str) -> (Enter, Answer, OutboxReader) {
-        let (outbox, reads) = outbox(&relay.limits);
+        let (outbox, reads) = outbox(&relay.limits, &relay.metrics.queue_bytes);
         let (answer, answered) = oneshot::channel();
         let user_id = user.parse().expect("a plain user id");
         let enter = Enter {
             swarm: "0".repeat(64).parse().expect("hex"),
-            join: Join { user_id, alias: None, resume: None, time: None },
+            join: Join { user_id, alias: None, resume: None, time: None, ice: Vec::new() },
             connection: relay.next_connection(),
             outbox,
             answer,

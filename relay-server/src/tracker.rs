@@ -1,28 +1,34 @@
 //! The WebTorrent tracker: tells clients of a torrent about each other by passing WebRTC
 //! offers and answers between them.
 //!
-//! [`Tracker`] is sans-IO; [`run`] is the task that owns it, `link.rs` a connection to it,
-//! and `message.rs` what is said. Peers are told apart by torrent and peer id only, never by
+//! [`Tracker`] is sans-IO, and there is one for each of the `namespaces.rs`; [`run`] is the task
+//! that owns them, `link.rs` a connection to one, and `message.rs` what is said. Peers are told apart by torrent and peer id only, never by
 //! address family, so that clients on IPv4 and IPv6 meet.
 
 pub(crate) mod link;
 mod message;
+mod namespaces;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use prometheus_client::metrics::counter::Counter;
+use protocol::ids::TrackerNamespace;
 use protocol::{Span, SwarmTime};
 use rand::Rng;
 use rand::seq::index;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::limits::Limits;
+use crate::metrics::{DropReason, Metrics};
 use crate::outbox::Outbox;
 use crate::relay::Shared;
 use crate::socket::{ConnectionId, Goodbye};
 use message::{Announce, AnnounceReply, Answer, Bytes20, Counts, Event, Failure, Reply, Request};
+use namespaces::{Held, Trackers};
 
 /// Requests that may wait for the tracker. Clients beyond it wait at their own socket.
 pub(crate) const MAILBOX: usize = 1024;
@@ -30,21 +36,6 @@ pub(crate) const MAILBOX: usize = 1024;
 /// How often clients announce. The value of every WebTorrent tracker; far shorter ones leave
 /// clients with dozens of connections that never open. (seconds)
 const ANNOUNCE_INTERVAL: i64 = 120;
-
-/// A peer that has not announced for two intervals is gone.
-const PEER_LIFETIME: Span = Span::from_secs(2 * ANNOUNCE_INTERVAL);
-
-/// How long an offer may be answered. Clients give up after 50 s.
-const OFFER_LIFETIME: Span = Span::from_secs(120);
-
-/// Offers of one peer that may wait for an answer: two announces of the largest size a minute.
-const OFFERS_WAITING: usize = 64;
-
-/// Torrents that one connection may announce.
-const TORRENTS_PER_CONNECTION: usize = 100;
-
-/// Peers that one connection may be in one torrent: several clients in a web page share it.
-const PEERS_PER_TORRENT: usize = 4;
 
 /// How often what has expired is cleared away.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
@@ -55,6 +46,9 @@ pub(crate) struct Tracker {
     torrents: HashMap<Bytes20, Torrent>,
     /// What each connection announced, to forget it when the connection ends.
     connections: HashMap<ConnectionId, Vec<(Bytes20, Bytes20)>>,
+    limits: Arc<Limits>,
+    /// Counts what was not allowed.
+    refusals: Counter,
 }
 
 #[derive(Default)]
@@ -98,7 +92,20 @@ impl Tracker {
             Request::Answer(answer) => self.answer(now, from, answer),
             Request::Scrape(hashes) => Ok(self.scrape(from, &hashes)),
         };
-        handled.unwrap_or_else(|failure| vec![Sending { to: from, text: failure.encode() }])
+        handled.unwrap_or_else(|failure| {
+            self.refusals.inc();
+            vec![Sending { to: from, text: failure.encode() }]
+        })
+    }
+
+    /// True when it knows no peer.
+    fn is_empty(&self) -> bool {
+        self.torrents.is_empty() && self.connections.is_empty()
+    }
+
+    fn held(&self) -> Held {
+        let peers = self.torrents.values().map(|torrent| torrent.peers.len()).sum();
+        Held { torrents: self.torrents.len(), peers }
     }
 
     /// Forgets a connection and all it announced.
@@ -145,7 +152,7 @@ impl Tracker {
             expires: now,
             offers: VecDeque::new(),
         });
-        peer.expires = now + PEER_LIFETIME;
+        peer.expires = now + span(self.limits.tracker_peer_lifetime);
         if event == Event::Completed {
             // Clients that only seed say `completed` too, before anything else.
             torrent.downloaded += u64::from(!peer.is_seeder);
@@ -172,6 +179,7 @@ impl Tracker {
         let count = offers.len().min(others);
         let mut sendings = Vec::with_capacity(count);
         let mut sent = Vec::with_capacity(count);
+        let expires = now + span(self.limits.tracker_offer_lifetime);
         for (offer, chosen) in offers.into_iter().zip(index::sample(rng, others, count)) {
             // Counted among the others, the offerer's own place is skipped.
             let chosen = if chosen >= offerer { chosen + 1 } else { chosen };
@@ -180,11 +188,11 @@ impl Tracker {
             let reply = AnnounceReply::Offer { info_hash, peer_id, offer, offer_id };
             let text = Reply::Announce(reply).encode();
             sendings.push(Sending { to: receiver.connection, text });
-            sent.push(SentOffer { offer_id, to: *to, expires: now + OFFER_LIFETIME });
+            sent.push(SentOffer { offer_id, to: *to, expires });
         }
         if let Some(peer) = torrent.peers.get_mut(&peer_id) {
             peer.offers.extend(sent);
-            let surplus = peer.offers.len().saturating_sub(OFFERS_WAITING);
+            let surplus = peer.offers.len().saturating_sub(self.limits.tracker_waiting_offers);
             peer.offers.drain(..surplus);
         }
         sendings
@@ -247,12 +255,12 @@ impl Tracker {
             return Ok(());
         }
         let in_torrent = announced.iter().filter(|(hash, _)| *hash == info_hash).count();
-        if in_torrent >= PEERS_PER_TORRENT {
-            let reason = "one connection may be at most 4 peers of a torrent";
+        if in_torrent >= self.limits.tracker_peers_per_torrent {
+            let reason = "this connection is as many peers of this torrent as it may be";
             return Err(Failure::announce(info_hash, reason));
         }
-        if announced.len() >= TORRENTS_PER_CONNECTION {
-            let reason = "one connection may announce at most 100 torrents";
+        if announced.len() >= self.limits.tracker_torrents {
+            let reason = "this connection announces as many torrents as it may";
             return Err(Failure::announce(info_hash, reason));
         }
         announced.push((info_hash, peer_id));
@@ -298,6 +306,8 @@ pub(crate) enum TrackerCommand {
     Connected {
         /// Over which connection.
         connection: ConnectionId,
+        /// Among whom; none for those who name no one in particular.
+        namespace: Option<TrackerNamespace>,
         /// Where to send what it is told.
         outbox: Outbox,
     },
@@ -317,7 +327,7 @@ pub(crate) enum TrackerCommand {
 
 /// Owns the tracker until the relay closes.
 pub(crate) async fn run(relay: Arc<Shared>, mut mailbox: mpsc::Receiver<TrackerCommand>) {
-    let mut tracker = Tracker::default();
+    let mut trackers = Trackers::new(&relay.limits, &relay.metrics.tracker_refusals);
     let mut outboxes: HashMap<ConnectionId, Outbox> = HashMap::new();
     let mut sweeps = interval(SWEEP_INTERVAL);
     sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -326,28 +336,32 @@ pub(crate) async fn run(relay: Arc<Shared>, mut mailbox: mpsc::Receiver<TrackerC
             biased;
             () = relay.closing.cancelled() => return,
             _ = sweeps.tick() => {
-                tracker.expire(relay.clock.now());
+                trackers.expire(relay.clock.now());
+                count_held(&relay.metrics, &trackers);
                 continue;
             }
             command = mailbox.recv() => command,
         };
         match command {
             None => return,
-            Some(TrackerCommand::Connected { connection, outbox }) => {
+            Some(TrackerCommand::Connected { connection, namespace, outbox }) => {
+                trackers.connect(connection, namespace);
                 outboxes.insert(connection, outbox);
             }
             Some(TrackerCommand::Gone { connection }) => {
-                tracker.disconnect(connection);
+                trackers.disconnect(connection);
                 outboxes.remove(&connection);
             }
             Some(TrackerCommand::Request { connection, request }) => {
+                count_request(&relay.metrics, &request);
                 let now = relay.clock.now();
                 for Sending { to, text } in
-                    tracker.handle(now, connection, *request, &mut rand::rng())
+                    trackers.handle(now, connection, *request, &mut rand::rng())
                 {
                     let Some(outbox) = outboxes.get(&to) else { continue };
                     if outbox.push(text.into()).is_err() {
-                        tracker.disconnect(to);
+                        relay.metrics.dropped.inc(DropReason::TooSlow);
+                        trackers.disconnect(to);
                         if let Some(outbox) = outboxes.remove(&to) {
                             outbox.hang_up(Goodbye::UNREAD);
                         }
@@ -356,6 +370,31 @@ pub(crate) async fn run(relay: Arc<Shared>, mut mailbox: mpsc::Receiver<TrackerC
             }
         }
     }
+}
+
+fn count_request(metrics: &Metrics, request: &Request) {
+    match request {
+        Request::Announce(announce) => {
+            metrics.tracker_announces.inc();
+            metrics.tracker_offers.inc_by(announce.offers.len() as u64);
+        }
+        Request::Answer(_) => {
+            metrics.tracker_answers.inc();
+        }
+        Request::Scrape(_) => {
+            metrics.tracker_scrapes.inc();
+        }
+    }
+}
+
+fn count_held(metrics: &Metrics, trackers: &Trackers) {
+    let Held { torrents, peers } = trackers.held();
+    metrics.tracker_torrents.set(i64::try_from(torrents).unwrap_or(i64::MAX));
+    metrics.tracker_peers.set(i64::try_from(peers).unwrap_or(i64::MAX));
+}
+
+fn span(duration: Duration) -> Span {
+    Span::from_nanos(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

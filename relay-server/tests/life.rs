@@ -2,14 +2,13 @@
 
 mod common;
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use common::{Client, DEADLINE, eventually, id, join_message, relay, relay_with, within};
+use common::{Client, DEADLINE, eventually, http_get, id, join_message, relay, relay_with, within};
 use protocol::time::Millis;
 use protocol::{ClientMessage, ErrorCode, ServerMessage, Span, SwarmTime};
 use relay_server::{Limits, Rate, Relay, RelayError};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 #[tokio::test]
@@ -246,13 +245,4 @@ async fn two_hundred_members_at_once_all_come_in_and_know_each_other() {
     }
     assert_eq!(known.len(), 200);
     assert_eq!(relay.members(), 200);
-}
-
-async fn http_get(address: SocketAddr, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.expect("the relay listens");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.expect("an open socket");
-    let mut answer = String::new();
-    within(stream.read_to_string(&mut answer)).await.expect("text");
-    answer
 }

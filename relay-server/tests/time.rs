@@ -4,16 +4,16 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Client, relay};
+use common::{Client, eventually, join_message, relay, relay_with, within};
 use protocol::datagram::{Datagram, DatagramKey, LENGTH, Ping, Pong, Tag};
 use protocol::sync::TimeService;
-use relay_server::RunningRelay;
+use relay_server::{Limits, Rate, RunningRelay};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
 #[tokio::test]
 async fn a_member_is_told_the_time_by_datagram_as_over_the_websocket() {
-    let (relay, service) = member().await;
+    let (relay, service, _ada) = member().await;
     let asker = Asker::new(&relay, &service).await;
     let pong = asker.ask(7).await.expect("an answer");
     assert_eq!((pong.probe, pong.to), (7, asker.token));
@@ -26,7 +26,7 @@ async fn a_member_is_told_the_time_by_datagram_as_over_the_websocket() {
 
 #[tokio::test]
 async fn who_has_no_key_gets_no_answer_and_nobody_gets_a_longer_one() {
-    let (relay, service) = member().await;
+    let (relay, service, _ada) = member().await;
     let asker = Asker::new(&relay, &service).await;
     let stranger = DatagramKey::of_token(b"guessed", asker.token);
     let forged = Datagram::Ping(asker.ping(1)).encode(&stranger);
@@ -45,8 +45,11 @@ async fn who_has_no_key_gets_no_answer_and_nobody_gets_a_longer_one() {
 
 #[tokio::test]
 async fn who_asks_too_often_is_not_answered_and_the_others_are() {
-    let (relay, service) = member().await;
-    let flood = Asker::new(&relay, &service).await;
+    // However long the test takes, nothing is added.
+    let time_pings = Rate { per_second: 0.001, burst: 40.0 };
+    let relay = relay_with(Limits { time_pings, ..Limits::default() }).await;
+    let (_ada, joined) = Client::join(&relay, "ada").await;
+    let flood = Asker::new(&relay, &joined.time.expect("a way to ask")).await;
     for probe in 0..400 {
         flood.send(&Datagram::Ping(flood.ping(probe)).encode(&flood.key)).await;
     }
@@ -57,13 +60,49 @@ async fn who_asks_too_often_is_not_answered_and_the_others_are() {
     while flood.receive().await.is_some() {
         answers += 1;
     }
-    assert!((1..=160).contains(&answers), "{answers} answers to 400 questions at once");
+    assert!((1..=40).contains(&answers), "{answers} answers to 400 questions at once");
 }
 
-async fn member() -> (RunningRelay, TimeService) {
+#[tokio::test]
+async fn the_right_to_ask_ends_when_its_member_leaves_and_the_others_keep_theirs() {
+    let relay = patient_relay().await;
+    let (ada, joined) = Client::join(&relay, "ada").await;
+    let leaver = Asker::new(&relay, &joined.time.expect("a way to ask")).await;
+    let (_mia, joined) = Client::join(&relay, "mia").await;
+    let other = Asker::new(&relay, &joined.time.expect("a way to ask")).await;
+    assert!(leaver.ask(1).await.is_some());
+    ada.end().await;
+    eventually("she is out", || relay.members() == 1).await;
+    leaver.stops_being_answered().await;
+    assert!(other.ask(2).await.is_some(), "a member still");
+}
+
+#[tokio::test]
+async fn one_who_comes_back_over_another_connection_asks_with_the_new_right() {
+    let relay = patient_relay().await;
+    let (mut ada, joined) = Client::join(&relay, "ada").await;
+    let former = Asker::new(&relay, &joined.time.expect("a way to ask")).await;
+    let mut again = Client::stranger(&relay).await;
+    again.send(join_message("party", "ada", Some(joined.resume))).await;
+    let joined = again.joined().await;
+    let present = Asker::new(&relay, &joined.time.expect("a way to ask")).await;
+    assert_eq!(ada.close_code().await, 4010);
+    drop(ada);
+    former.stops_being_answered().await;
+    assert!(present.ask(1).await.is_some());
+}
+
+/// A relay that nobody can ask too often: who is not answered has no right to ask.
+async fn patient_relay() -> RunningRelay {
+    let time_pings = Rate { per_second: 1e6, burst: 1e6 };
+    relay_with(Limits { time_pings, ..Limits::default() }).await
+}
+
+/// A relay, a member of it, and how that one asks.
+async fn member() -> (RunningRelay, TimeService, Client) {
     let relay = relay().await;
-    let (_, joined) = Client::join(&relay, "ada").await;
-    (relay, joined.time.expect("a way to ask"))
+    let (ada, joined) = Client::join(&relay, "ada").await;
+    (relay, joined.time.expect("a way to ask"), ada)
 }
 
 struct Asker {
@@ -93,6 +132,11 @@ impl Asker {
     async fn ask(&self, probe: u64) -> Option<Pong> {
         self.send(&Datagram::Ping(self.ping(probe)).encode(&self.key)).await;
         self.receive().await
+    }
+
+    /// Asks until no answer comes: the end of a connection takes a moment.
+    async fn stops_being_answered(&self) {
+        within(async { while self.ask(9).await.is_some() {} }).await;
     }
 
     /// The next answer; none if none comes within a while.

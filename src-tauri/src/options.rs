@@ -15,6 +15,10 @@ use protocol::ids::{Alias, UserId};
 #[derive(Clone, Debug, Default, Parser)]
 #[command(name = "synced-swarm-audio", version)]
 pub struct Options {
+    /// Show this invitation, swarm://join#…, and join by it when a person says so.
+    #[arg(value_name = "LINK")]
+    pub invite: Option<String>,
+
     /// Meet at this relay, for instance ws://192.168.1.20:8080. Without --relay and --host:
     /// at a party found nearby, else at a relay carried by this app.
     #[arg(long, value_name = "URL", conflicts_with = "host")]
@@ -98,6 +102,7 @@ impl Options {
             output: self.output.clone(),
             startup: Startup {
                 join: self.swarm.clone().map(|key| (key, at)),
+                invite: self.invite.clone(),
                 add: self.add.clone(),
                 play: self.play,
             },

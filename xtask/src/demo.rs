@@ -114,7 +114,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Scenario::Transfer => scenario::transfer::show,
         Scenario::Interop => scenario::interop::show,
     };
-    stillness::measured(|| show(arguments), |()| true)
+    told(|| show(arguments))
 }
 
 fn together(arguments: &Arguments) -> Result<()> {
@@ -136,5 +136,10 @@ fn together(arguments: &Arguments) -> Result<()> {
 }
 
 fn play(arguments: &Arguments, format: &str, song: &Path) -> Result<()> {
-    stillness::measured(|| scenario::together::show(arguments, format, song), |()| true)
+    told(|| scenario::together::show(arguments, format, song))
+}
+
+/// Lets a story happen that tells by itself what it found.
+fn told(mut story: impl FnMut() -> Result<()>) -> Result<()> {
+    stillness::measured(|| story().map(|()| ""), |_| true).map(|_| ())
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask shots`: a picture of every screen and state of the window, on one page.
 //!
 //! The pictures come from the built front end on made-up parties, in both themes, at two sizes
-//! and in a language of each direction. Which screens there are is listed once, beside the
+//! and in every language. Which screens there are is listed once, beside the
 //! browser tests: `ui/tests/e2e/screens.ts`.
 
 use std::path::PathBuf;

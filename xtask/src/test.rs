@@ -214,6 +214,10 @@ fn steps() -> Vec<Step> {
             needs_linux: true,
             ..Step::cargo("bridge and browser", "test --workspace --test interop -- --ignored")
         },
+        Step {
+            needs_linux: true,
+            ..Step::cargo("turn server", "test -p relay-server --test turn -- --ignored")
+        },
         Step::demo("play mp3", "demo --built --format mp3 --seconds 15"),
         Step::demo("play flac", "demo --built --format flac --seconds 15"),
         Step::demo("play m4a", "demo --built --format m4a --seconds 15"),

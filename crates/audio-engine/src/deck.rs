@@ -32,6 +32,9 @@ const CROSSFADE_SECONDS: f64 = 0.02;
 /// start would run dry at once.
 pub(crate) const CUED_SECONDS: f64 = 0.5;
 
+/// How long one who comes late waits at most for so much, once something is there. (s)
+const CUSHION_PATIENCE: f64 = 2.0;
+
 /// What a deck is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum DeckState {
@@ -108,6 +111,8 @@ pub(crate) struct Deck {
     has_left: bool,
     has_ended: bool,
     is_going: bool,
+    /// How long it has waited for a cushion. (frames)
+    held_back: f64,
     jumps: u32,
     gaps: u32,
 }
@@ -148,6 +153,7 @@ impl Deck {
             has_left: false,
             has_ended: false,
             is_going: false,
+            held_back: 0.0,
             jumps: 0,
             gaps: 0,
         }
@@ -385,10 +391,14 @@ impl Deck {
             return DeckState::Armed;
         }
         // Nobody waits for one who comes late, and a hole in the music is heard more than a
-        // beginning a moment later: pieces of a song that is still being fetched may lag.
-        if entry.is_late && !self.has_cushion() {
+        // beginning a moment later: pieces of a song that is still being fetched may lag. Where
+        // they come no faster than they are played no cushion ever grows, and holes are less bad
+        // than silence.
+        if entry.is_late && !self.has_cushion() && self.held_back < CUSHION_PATIENCE * self.rate {
+            self.held_back += frames as f64;
             return DeckState::Waiting;
         }
+        self.held_back = 0.0;
         self.voice = Some(match entry.rise {
             0.0 => Voice::at(entry.place, entry.step),
             rise => Voice::fading_in(entry.place, entry.step, self.frames(rise)),
@@ -430,10 +440,12 @@ impl Deck {
         if self.part.is_none() { DeckState::Idle } else { DeckState::Waiting }
     }
 
-    /// True if enough lies behind the place that is wanted to play on for a while.
+    /// True if enough lies behind the place that is wanted to play on for a while, or all there is.
     fn has_cushion(&self) -> bool {
-        let enough = (CUED_SECONDS * self.rate) as usize;
-        self.reader.ready_frames() >= enough || self.reader.end().is_some()
+        let ready = self.reader.ready_frames();
+        let reached = self.tape.end() + ready as i64;
+        ready >= (CUED_SECONDS * self.rate) as usize
+            || self.reader.end().is_some_and(|end| reached >= end)
     }
 
     /// Asks the decoder to go back, once per reason, if it has left `place` behind.

@@ -208,6 +208,8 @@ struct Callback {
     /// Half a frame if it does: rounded up, such stamps are late by that on average.
     lateness: Span,
     has_begun: bool,
+    /// It waits for its device between two calls.
+    may_go_first: bool,
 }
 
 impl Callback {
@@ -223,13 +225,24 @@ impl Callback {
         let half_frame = Span::from_secs_f64(0.5 / f64::from(config.sample_rate().max(1)));
         let lateness = if counts_frames { half_frame } else { Span::ZERO };
         let scratch = vec![0.0; CHUNK_FRAMES * channels].into_boxed_slice();
-        let has_begun = false;
-        Self { renderer, clock, faults, channels, scratch, counts_frames, lateness, has_begun }
+        // The one device that is always ready: its thread never waits.
+        let may_go_first = id != "alsa:null";
+        Self {
+            renderer,
+            clock,
+            faults,
+            channels,
+            scratch,
+            counts_frames,
+            lateness,
+            has_begun: false,
+            may_go_first,
+        }
     }
 
     fn fill(&mut self, data: &mut Data, info: &OutputCallbackInfo) {
         if !std::mem::replace(&mut self.has_begun, true) {
-            ask_for_priority();
+            ask_for_priority(self.may_go_first);
         }
         let now = self.clock.now();
         // Stamps are on a clock of the sound system's own choice; only their distance counts.
@@ -259,12 +272,14 @@ impl Callback {
 
 /// Puts the calling thread before others, which the library does not do on Linux.
 ///
-/// Real-time priority where the user has the right to it. Niceness is what that leaves; but
-/// where the system shares the processor out by session it helps against threads of this
-/// session only: with ten other busy threads a card ran dry 34 times in ten minutes. Who may have
-/// neither goes without.
+/// Real-time priority where the user has the right to it, and the thread waits for its device.
+/// Plug-ins get it too, other than in the library, which fears that one waits for a process that
+/// such a thread keeps from running: they wait asleep, and a callback takes a third of a
+/// millisecond. Niceness is what is left else; but where the system shares the processor out by
+/// session it helps against threads of this session only: with ten other busy threads a card ran
+/// dry 34 times in ten minutes, and not once with real-time priority.
 #[cfg(target_os = "linux")]
-fn ask_for_priority() {
+fn ask_for_priority(may_go_first: bool) {
     use thread_priority::{
         RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
         set_thread_priority_and_policy, thread_native_id,
@@ -278,9 +293,10 @@ fn ask_for_priority() {
 
     // In turns with others of the same priority, so that two players share a processor.
     let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
-    let granted = ThreadPriority::try_from(REAL_TIME).is_ok_and(|priority| {
-        set_thread_priority_and_policy(thread_native_id(), priority, policy).is_ok()
-    });
+    let granted = may_go_first
+        && ThreadPriority::try_from(REAL_TIME).is_ok_and(|priority| {
+            set_thread_priority_and_policy(thread_native_id(), priority, policy).is_ok()
+        });
     if !granted {
         // On Linux this sets the one thread.
         let _ = rustix::process::setpriority_process(None, NICENESS);
@@ -288,7 +304,7 @@ fn ask_for_priority() {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn ask_for_priority() {}
+fn ask_for_priority(_may_go_first: bool) {}
 
 /// Frames per callback to ask for.
 fn buffer_size(config: &SupportedStreamConfig, id: &str) -> BufferSize {

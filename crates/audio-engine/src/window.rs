@@ -120,8 +120,8 @@ impl WindowWriter {
 
     /// Hands over a filled block.
     pub(crate) fn push(&mut self, block: PcmBlock) {
-        // Nobody else writes these. Whoever reads them between two stores sees that nothing
-        // is decoded, and looks again.
+        // Nobody else writes these. In this order a reader that sees the first unchanged around
+        // the other has read two that belong together.
         if self.shared.until.load(Ordering::Relaxed) != block.first {
             self.shared.until.store(NOTHING, Ordering::Release);
             self.shared.first.store(block.first, Ordering::Release);
@@ -139,7 +139,8 @@ impl WindowWriter {
     }
 }
 
-/// Tells how far a window is filled, without waiting for the audio callback.
+/// Tells how far a window was filled, whether or not that was read since, without waiting for the
+/// audio callback.
 #[derive(Debug)]
 pub(crate) struct WindowGauge {
     shared: Arc<Shared>,
@@ -148,10 +149,13 @@ pub(crate) struct WindowGauge {
 impl WindowGauge {
     /// True if `frames` from `place` on were decoded, or all there are.
     pub(crate) fn holds(&self, place: i64, frames: i64) -> bool {
-        let until = self.shared.until.load(Ordering::Acquire);
         let first = self.shared.first.load(Ordering::Acquire);
+        let until = self.shared.until.load(Ordering::Acquire);
         let end = self.shared.end.load(Ordering::Acquire);
-        first <= place && until >= place.saturating_add(frames).min(end)
+        // A decoder that went elsewhere in between changed the first: then the two do not belong
+        // together, and whoever asks looks again.
+        let is_one_reading = self.shared.first.load(Ordering::Acquire) == first;
+        is_one_reading && first <= place && until >= place.saturating_add(frames).min(end)
     }
 }
 

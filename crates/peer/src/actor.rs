@@ -21,6 +21,7 @@ use crate::bench::Bench;
 use crate::config::Startup;
 use crate::handle::Request;
 use crate::link::{LinkEvent, Outgoing};
+use crate::lobby::Lobby;
 use crate::nearby::{Nearby, Sighting};
 use crate::notices::Notices;
 use crate::playout::Playout;
@@ -61,6 +62,7 @@ pub(crate) struct Peer {
     pub(crate) output: Option<String>,
     pub(crate) outputs: Vec<OutputChoice>,
     pub(crate) startup: Startup,
+    pub(crate) lobby: Lobby,
     pub(crate) bench: Bench,
     pub(crate) suspends: SuspendWatch,
     /// Who led the room when that was last looked at.
@@ -261,6 +263,12 @@ impl Peer {
         let Some(swarm) = &mut self.swarm else { return };
         match arrival {
             Arrival::SearchEnded => self.host().await,
+            Arrival::Chosen(Some(address)) => swarm.meet_at(address, self.clock),
+            Arrival::Chosen(None) => {
+                swarm.choose_again();
+                let detail = "none of the addresses in the invitation answers";
+                self.tell(LogLevel::Warning, NoticeCode::RelayUnreachable, detail);
+            }
             Arrival::Link(LinkEvent::Up { relay }) => {
                 swarm.relay = relay;
                 swarm.session.handle(now, Input::LinkUp);
@@ -283,11 +291,15 @@ impl Peer {
                 if let Some(sample) = sample_of(&message, received) {
                     self.recorder.exchange(TimeSource::Relay, sample);
                 }
+                if let ServerMessage::Joined(joined) = message.as_ref() {
+                    swarm.ice.clone_from(&joined.ice);
+                }
                 let was_online = swarm.session.is_online();
                 swarm.session.handle(now, Input::Message { message, received });
                 if !was_online && swarm.session.is_online() {
                     swarm.was_online = true;
                     self.tell(LogLevel::Info, NoticeCode::Connected, String::new());
+                    self.remember_party();
                 }
             }
             Arrival::Link(LinkEvent::Down { reason, was_up }) => {

@@ -1,7 +1,9 @@
 //! The relay's address, from what people type.
 
 use std::fmt;
+use std::net::IpAddr;
 
+use protocol::ids::TrackerNamespace;
 use tokio_tungstenite::tungstenite::http::Uri;
 use tokio_tungstenite::tungstenite::http::uri::{Authority, PathAndQuery, Scheme};
 
@@ -76,9 +78,23 @@ impl RelayAddress {
         self.uri(MEMBER_PATH)
     }
 
-    /// Where WebTorrent announces.
-    pub fn tracker_url(&self) -> String {
-        self.uri(TRACKER_PATH).to_string()
+    /// As short as it can be written: [`Self::parse`] fills in what is usual.
+    pub fn brief(&self) -> String {
+        match (self.secure, self.path.is_empty()) {
+            (false, true) => self.authority.to_string(),
+            _ => self.to_string(),
+        }
+    }
+
+    /// True when it leads to this device only.
+    pub fn is_loopback(&self) -> bool {
+        let ip: Result<IpAddr, _> = self.host().parse();
+        ip.map_or(self.host() == "localhost", |ip| ip.is_loopback())
+    }
+
+    /// Where WebTorrent announces to the members of one swarm.
+    pub fn tracker_url(&self, namespace: &TrackerNamespace) -> String {
+        self.uri(&format!("{TRACKER_PATH}/{namespace}")).to_string()
     }
 
     /// Host name or address, without brackets.
@@ -126,10 +142,21 @@ mod tests {
         ] {
             let address = RelayAddress::parse(typed).unwrap();
             assert_eq!(address.to_string(), expected, "typed {typed:?}");
+            assert_eq!(RelayAddress::parse(&address.brief()), Ok(address), "typed {typed:?}");
         }
         let address = RelayAddress::parse("https://example.org/music/ws").unwrap();
-        assert_eq!(address.tracker_url(), "wss://example.org/music/announce");
+        let namespace = TrackerNamespace::parse("5a17").unwrap();
+        assert_eq!(address.tracker_url(&namespace), "wss://example.org/music/announce/5a17");
         assert_eq!((address.host(), address.port()), ("example.org", 443));
+    }
+
+    #[test]
+    fn an_address_of_this_device_alone_is_known_as_one() {
+        for (typed, is_loopback) in
+            [("127.0.0.1", true), ("[::1]:9", true), ("localhost", true), ("10.0.0.1", false)]
+        {
+            assert_eq!(RelayAddress::parse(typed).unwrap().is_loopback(), is_loopback, "{typed}");
+        }
     }
 
     #[test]

@@ -2,20 +2,17 @@
 
 use std::path::PathBuf;
 
-use protocol::datagram::{DatagramKey, Tag};
-use protocol::host::{Intent, LogLevel, MeetingPoint, NetworkSettings, NoticeCode};
-use protocol::ids::{FileId, SwarmHash, SwarmKey};
+use protocol::host::{Intent, LogLevel, NetworkSettings, NoticeCode};
+use protocol::ids::{FileId, Label, SwarmHash};
 use protocol::limits;
 use protocol::time::MediaTime;
 use sync_core::schedule::Schedule;
-use sync_core::session::{Input, Session, SessionConfig, Wish};
+use sync_core::session::{Input, Wish};
 
 use crate::actor::Peer;
 use crate::address::RelayAddress;
 use crate::hosting::Hosting;
 use crate::settings::Settings;
-use crate::swarm::Swarm;
-use crate::time_link::TimeLink;
 
 /// Most STUN or TURN servers a person may name; each costs every connection a query.
 const MOST_ICE_SERVERS: usize = 8;
@@ -29,12 +26,22 @@ impl Peer {
         if let Some((key, at)) = self.startup.join.take() {
             self.join(&key, at).await;
         }
+        if let Some(link) = self.startup.invite.take() {
+            self.open_invite(&link);
+        }
     }
 
     /// Does what a person wants, or tells why not.
     pub(crate) async fn obey(&mut self, intent: Intent) {
         match intent {
             Intent::JoinSwarm { key, at } => self.join(&key, at).await,
+            Intent::DrawKey => self.lobby.draw_key(),
+            Intent::OpenInvite { link } => self.open_invite(&link),
+            Intent::AcceptInvite => self.accept_invite().await,
+            Intent::DismissInvite => self.lobby.close_invite(),
+            Intent::Rejoin { swarm } => self.rejoin(&swarm).await,
+            Intent::ForgetParty { swarm } => self.remember(|s| s.forget_party(&swarm)),
+            Intent::RevealKey { swarm } => self.lobby.reveal(swarm),
             Intent::LeaveSwarm => self.leave().await,
             Intent::TakeDirector => self.wish(Wish::TakeDirector),
             Intent::ResignDirector => self.wish(Wish::ResignDirector),
@@ -135,9 +142,11 @@ impl Peer {
     /// Meets at a party nearby, if that is what a search waits for.
     pub(crate) fn meet_nearby(&mut self) {
         let Some(swarm) = self.swarm.as_mut().filter(|swarm| swarm.is_searching()) else { return };
-        let address =
-            self.nearby.parties().iter().find_map(|party| RelayAddress::parse(&party.url).ok());
-        if let Some(address) = address {
+        let found = self.nearby.parties().into_iter().find_map(|party| {
+            Some((RelayAddress::parse(&party.url).ok()?, Label::clean(&party.name)))
+        });
+        if let Some((address, name)) = found {
+            swarm.name = swarm.name.take().or(name);
             swarm.meet_at(address, self.clock);
         }
     }
@@ -169,62 +178,6 @@ impl Peer {
         }
     }
 
-    async fn join(&mut self, key: &str, at: MeetingPoint) {
-        let key = match SwarmKey::parse(key) {
-            Ok(key) => key,
-            Err(error) => {
-                return self.tell(LogLevel::Error, NoticeCode::BadKey, error.to_string());
-            }
-        };
-        // Every way to fail comes before leaving the swarm one is in.
-        let address = match &at {
-            MeetingPoint::Here | MeetingPoint::Anywhere => None,
-            MeetingPoint::Relay { url } => Some(RelayAddress::parse(url)),
-            MeetingPoint::Nearby { id } => {
-                let party = self.nearby.parties().into_iter().find(|party| party.id == *id);
-                let Some(party) = party else {
-                    let detail = "this party is no longer nearby".to_owned();
-                    return self.tell(LogLevel::Error, NoticeCode::BadRelayAddress, detail);
-                };
-                Some(RelayAddress::parse(&party.url))
-            }
-        };
-        let address = match address.transpose() {
-            Ok(address) => address,
-            Err(error) => {
-                return self.tell(LogLevel::Error, NoticeCode::BadRelayAddress, error.to_string());
-            }
-        };
-        self.leave().await;
-        let session = Session::new(SessionConfig {
-            swarm_hash: key.hash(),
-            user_id: self.user_id.clone(),
-            alias: self.settings.current().alias.clone(),
-            seed: random_number(),
-            skews: self.settings.current().skews.clone(),
-        });
-        let me = Tag::of_user(&self.user_id);
-        let time = TimeLink::open(me, DatagramKey::of_swarm(&key), self.clock);
-        if let Some(time) = time.as_ref().filter(|_| self.bench.asks_neighbours) {
-            let pseudonym = DatagramKey::of_swarm(&key).pseudonym(&self.user_id);
-            self.nearby.announce_clock(&pseudonym, time.port());
-        }
-        let mut swarm = Swarm::new(key, session, time);
-        if let Some(address) = address {
-            swarm.meet_at(address, self.clock);
-        }
-        let hash = swarm.hash.clone();
-        self.swarm = Some(swarm);
-        self.share_waiting_files(&hash);
-        match at {
-            MeetingPoint::Here => self.host().await,
-            MeetingPoint::Anywhere => self.meet_nearby(),
-            MeetingPoint::Relay { .. } | MeetingPoint::Nearby { .. } => {}
-        }
-        self.tell_output_notice();
-        self.tell_files();
-    }
-
     /// Plays a file after the one on air, whose end the engine knows best.
     fn play_next(&mut self, file_id: FileId) {
         let now = self.clock.now();
@@ -246,7 +199,7 @@ impl Peer {
     }
 
     /// Shares what was added while in no swarm, as far as there are places.
-    fn share_waiting_files(&mut self, swarm: &SwarmHash) {
+    pub(crate) fn share_waiting_files(&mut self, swarm: &SwarmHash) {
         let settings = self.settings.current();
         let shared = settings.shared_in(swarm).len();
         let free = settings.files_per_member.saturating_sub(shared);
@@ -280,13 +233,6 @@ impl Peer {
             self.tell(LogLevel::Error, NoticeCode::StorageFault, error.to_string());
         }
     }
-}
-
-/// Any number: it only keeps the names of rooms apart.
-fn random_number() -> u64 {
-    let mut bytes = [0; 8];
-    let _ = getrandom::fill(&mut bytes);
-    u64::from_be_bytes(bytes)
 }
 
 fn check_network(network: &NetworkSettings) -> Result<(), &'static str> {

@@ -5,13 +5,16 @@
 //!
 //! Members of a swarm also announce where they answer time datagrams, under a pseudonym that
 //! only who holds the key can tell: so they find each other while no relay is there to say it.
+//! Beside it stands a proof that its maker holds the key, so that strangers, who can announce as
+//! much as they like, take no place from a member.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use mdns_sd::{ResolvedService, ServiceDaemon, ServiceEvent, ServiceInfo};
+use protocol::datagram::DatagramKey;
 use protocol::host::NearbyParty;
-use protocol::ids::{Alias, Label};
+use protocol::ids::{Alias, Label, UserId};
 use protocol::limits::MAX_ADDRESSES;
 use sync_core::room::is_local_network;
 use tokio::sync::mpsc;
@@ -29,8 +32,12 @@ const TXT_VERSION: &str = "1";
 /// Parties kept in the list; more than fit on a screen, and a bound on what strangers can fill.
 const MOST_PARTIES: usize = 64;
 
-/// Members' clocks kept: more than share a room, and a bound on what strangers can fill.
+/// Members' clocks kept, of those who hold the key: more than a swarm has members. The one seen
+/// longest ago makes room for another.
 const MOST_CLOCKS: usize = 256;
+
+/// Name of the TXT property that proves a clock's name.
+const PROOF: &str = "proof";
 
 /// Looks around the local network for as long as it lives.
 pub struct Nearby {
@@ -38,9 +45,26 @@ pub struct Nearby {
     parties: BTreeMap<String, NearbyParty>,
     /// This app's own announcement, which is not shown to itself.
     own: Option<(String, String)>,
-    /// Where members answer time datagrams, by pseudonym.
-    clocks: BTreeMap<String, Vec<SocketAddr>>,
+    clocks: Clocks,
     own_clock: Option<String>,
+    sightings: mpsc::Sender<Sighting>,
+}
+
+/// Where the members of one swarm answer time datagrams.
+#[derive(Default)]
+struct Clocks {
+    /// None while this app is in no swarm: then nobody is a member.
+    key: Option<DatagramKey>,
+    /// By pseudonym.
+    seen: BTreeMap<String, Clock>,
+    /// Counts sightings.
+    count: u64,
+}
+
+struct Clock {
+    addresses: Vec<SocketAddr>,
+    /// Which sighting was the last one.
+    last: u64,
 }
 
 /// Something changed on the local network.
@@ -52,35 +76,17 @@ impl Nearby {
     ///
     /// Without a usable network the list stays empty; everything else works.
     pub fn start(sightings: mpsc::Sender<Sighting>) -> Self {
-        let daemon = ServiceDaemon::new().and_then(|daemon| {
-            let browsed = [daemon.browse(SERVICE_TYPE)?, daemon.browse(CLOCK_TYPE)?];
-            Ok((daemon, browsed))
-        });
-        let daemon = match daemon {
-            Ok((daemon, browsed)) => {
-                for events in browsed {
-                    let sightings = sightings.clone();
-                    tokio::spawn(async move {
-                        while let Ok(event) = events.recv_async().await {
-                            if sightings.send(Sighting(event)).await.is_err() {
-                                return;
-                            }
-                        }
-                    });
-                }
-                Some(daemon)
-            }
-            Err(error) => {
-                warn!(%error, "cannot look for parties on this network");
-                None
-            }
-        };
+        let daemon = ServiceDaemon::new()
+            .and_then(|daemon| watch(&daemon, SERVICE_TYPE, &sightings).map(|()| daemon))
+            .inspect_err(|error| warn!(%error, "cannot look for parties on this network"))
+            .ok();
         Self {
             daemon,
             parties: BTreeMap::new(),
             own: None,
-            clocks: BTreeMap::new(),
+            clocks: Clocks::default(),
             own_clock: None,
+            sightings,
         }
     }
 
@@ -88,10 +94,10 @@ impl Nearby {
     pub fn saw(&mut self, Sighting(event): Sighting) -> bool {
         match event {
             ServiceEvent::ServiceResolved(service) if service.fullname.ends_with(CLOCK_TYPE) => {
-                self.saw_clock(&service)
+                self.clocks.saw(&service)
             }
             ServiceEvent::ServiceRemoved(_, fullname) if fullname.ends_with(CLOCK_TYPE) => {
-                pseudonym(&fullname).is_some_and(|name| self.clocks.remove(name).is_some())
+                pseudonym(&fullname).is_some_and(|name| self.clocks.seen.remove(name).is_some())
             }
             ServiceEvent::ServiceResolved(service) => {
                 let Some(party) = party(&service) else { return false };
@@ -109,34 +115,21 @@ impl Nearby {
         }
     }
 
-    fn saw_clock(&mut self, service: &ResolvedService) -> bool {
-        let Some(name) = pseudonym(&service.fullname) else { return false };
-        let is_full = self.clocks.len() == MOST_CLOCKS && !self.clocks.contains_key(name);
-        if is_full {
-            return false;
-        }
-        let mut addresses: Vec<SocketAddr> = service
-            .addresses
-            .iter()
-            .map(|address| SocketAddr::new(address.to_ip_addr(), service.port))
-            .filter(|address| is_local_network(&address.ip()))
-            .collect();
-        addresses.sort();
-        addresses.truncate(MAX_ADDRESSES);
-        self.clocks.insert(name.to_owned(), addresses.clone()) != Some(addresses)
-    }
-
     /// Where the member of this pseudonym answers time datagrams, as far as the network tells.
     pub fn clock_of(&self, pseudonym: &str) -> Option<&[SocketAddr]> {
-        self.clocks.get(pseudonym).map(Vec::as_slice)
+        self.clocks.seen.get(pseudonym).map(|clock| clock.addresses.as_slice())
     }
 
-    /// Tells the network where this member answers time datagrams.
-    pub fn announce_clock(&mut self, pseudonym: &str, port: u16) {
+    /// Tells the network where this member answers time datagrams, and looks for the other
+    /// members of the swarm of `key`.
+    pub fn announce_clock(&mut self, key: &DatagramKey, user_id: &UserId, port: u16) {
         self.withdraw_clock();
+        self.clocks.key = Some(key.clone());
         let Some(daemon) = &self.daemon else { return };
+        let pseudonym = key.pseudonym(user_id);
+        let properties = [(PROOF, key.proof(&pseudonym))];
         let host = format!("swarm-clock-{pseudonym}.local.");
-        let registered = ServiceInfo::new(CLOCK_TYPE, pseudonym, &host, "", port, None)
+        let registered = ServiceInfo::new(CLOCK_TYPE, &pseudonym, &host, "", port, &properties[..])
             .map(ServiceInfo::enable_addr_auto)
             .and_then(|service| {
                 let fullname = service.get_fullname().to_owned();
@@ -146,14 +139,21 @@ impl Nearby {
             Ok(fullname) => self.own_clock = Some(fullname),
             Err(error) => warn!(%error, "cannot announce this clock on the network"),
         }
+        if let Err(error) = watch(daemon, CLOCK_TYPE, &self.sightings) {
+            warn!(%error, "cannot look for members on this network");
+        }
     }
 
-    /// Takes that back.
+    /// Takes that back, and looks for nobody any more.
     pub fn withdraw_clock(&mut self) {
-        if let (Some(daemon), Some(fullname)) = (&self.daemon, self.own_clock.take())
-            && let Err(error) = daemon.unregister(&fullname)
-        {
-            debug!(%error, "cannot take the clock's announcement back");
+        let was_looking = self.clocks.key.is_some();
+        self.clocks = Clocks::default();
+        let Some(daemon) = self.daemon.as_ref().filter(|_| was_looking) else { return };
+        let own = self.own_clock.take().map(|fullname| daemon.unregister(&fullname).map(drop));
+        for done in own.into_iter().chain([daemon.stop_browse(CLOCK_TYPE)]) {
+            if let Err(error) = done {
+                debug!(%error, "cannot take the clock's announcement back");
+            }
         }
     }
 
@@ -200,6 +200,60 @@ impl Drop for Nearby {
         self.withdraw_clock();
         if let Some(daemon) = self.daemon.take() {
             let _ = daemon.shutdown();
+        }
+    }
+}
+
+/// Reports what the network says of services of a kind, what was heard of them lately included.
+fn watch(
+    daemon: &ServiceDaemon,
+    kind: &str,
+    sightings: &mpsc::Sender<Sighting>,
+) -> mdns_sd::Result<()> {
+    let events = daemon.browse(kind)?;
+    let sightings = sightings.clone();
+    // Ends when the daemon does, or stops looking.
+    tokio::spawn(async move {
+        while let Ok(event) = events.recv_async().await {
+            if sightings.send(Sighting(event)).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
+}
+
+impl Clocks {
+    /// Takes note of a clock if its name is proven. True if that is news.
+    fn saw(&mut self, service: &ResolvedService) -> bool {
+        let (Some(key), Some(name)) = (&self.key, pseudonym(&service.fullname)) else {
+            return false;
+        };
+        let shown = service.txt_properties.get(PROOF).map(|property| property.val_str());
+        if shown != Some(key.proof(name).as_str()) {
+            return false;
+        }
+        let mut addresses: Vec<SocketAddr> = service
+            .addresses
+            .iter()
+            .map(|address| SocketAddr::new(address.to_ip_addr(), service.port))
+            .filter(|address| is_local_network(&address.ip()))
+            .collect();
+        addresses.sort();
+        addresses.truncate(MAX_ADDRESSES);
+        self.count += 1;
+        if self.seen.len() == MOST_CLOCKS && !self.seen.contains_key(name) {
+            self.forget_oldest();
+        }
+        let clock = Clock { addresses: addresses.clone(), last: self.count };
+        let before = self.seen.insert(name.to_owned(), clock);
+        before.is_none_or(|before| before.addresses != addresses)
+    }
+
+    fn forget_oldest(&mut self) {
+        let oldest = self.seen.iter().min_by_key(|(_, clock)| clock.last);
+        if let Some(name) = oldest.map(|(name, _)| name.clone()) {
+            self.seen.remove(&name);
         }
     }
 }
@@ -282,14 +336,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_members_clock_is_found_on_the_network_by_who_knows_its_pseudonym() {
+    async fn a_members_clock_is_found_on_the_network_by_who_holds_the_key() {
         let (to_ada, _) = mpsc::channel(64);
         let (to_mia, mut mia_sees) = mpsc::channel(64);
-        let (mut ada, mut mia) = (Nearby::start(to_ada), Nearby::start(to_mia));
+        let (to_eve, mut eve_sees) = mpsc::channel(64);
+        let mut ada = Nearby::start(to_ada);
+        let (mut mia, mut eve) = (Nearby::start(to_mia), Nearby::start(to_eve));
         let mut random = [0; 8];
         getrandom::fill(&mut random).unwrap();
-        let name = protocol::ids::hex(&random);
-        ada.announce_clock(&name, 4_712);
+        let key = key_of(&protocol::ids::hex(&random));
+        let name = key.pseudonym(&id("ada"));
+        ada.announce_clock(&key, &id("ada"), 4_712);
+        mia.announce_clock(&key, &id("mia"), 4_713);
+        // In another swarm, on the same network.
+        eve.announce_clock(&key_of("red otter"), &id("eve"), 4_714);
         let found = tokio::time::timeout(Duration::from_secs(20), async {
             loop {
                 mia.saw(mia_sees.recv().await.unwrap());
@@ -302,6 +362,74 @@ mod tests {
         .expect("the announcement arrives");
         assert!(found.iter().all(|address| address.port() == 4_712), "{found:?}");
         assert_eq!(mia.clock_of("0000000000000000"), None);
+        while let Ok(sighting) = eve_sees.try_recv() {
+            eve.saw(sighting);
+        }
+        assert_eq!(eve.clock_of(&name), None, "to a stranger it is no clock");
+
+        // Who left the swarm and came back finds what was announced meanwhile.
+        mia.withdraw_clock();
+        assert_eq!(mia.clock_of(&name), None);
+        mia.announce_clock(&key, &id("mia"), 4_713);
+        tokio::time::timeout(Duration::from_secs(20), async {
+            while mia.clock_of(&name).is_none() {
+                mia.saw(mia_sees.recv().await.unwrap());
+            }
+        })
+        .await
+        .expect("what the network said lately is told again");
+    }
+
+    #[test]
+    fn strangers_take_no_place_from_a_member_however_much_they_announce() {
+        let key = key_of("blue otter");
+        let mut clocks = Clocks { key: Some(key.clone()), ..Clocks::default() };
+        for number in 0..10_000 {
+            let name = format!("{number:016x}");
+            assert!(!clocks.saw(&clock(&name, "", "192.168.1.66")));
+            assert!(!clocks.saw(&clock(&name, &key_of("red otter").proof(&name), "192.168.1.66")));
+        }
+        let name = key.pseudonym(&id("ada"));
+        let said = clock(&name, &key.proof(&name), "192.168.1.7");
+        assert!(clocks.saw(&said), "a member is heard behind all of them");
+        assert!(!clocks.saw(&said), "it is no news twice");
+        // A proof that was overheard is good for its own name only.
+        assert!(!clocks.saw(&clock("0123456789abcdef", &key.proof(&name), "192.168.1.66")));
+        assert_eq!(clocks.seen.len(), 1);
+    }
+
+    #[test]
+    fn who_was_heard_longest_ago_makes_room_for_another_member() {
+        let key = key_of("blue otter");
+        let mut clocks = Clocks { key: Some(key.clone()), ..Clocks::default() };
+        let mut hears = |number: usize| {
+            let name = key.pseudonym(&id(&format!("m{number}")));
+            clocks.saw(&clock(&name, &key.proof(&name), "192.168.1.7"));
+            (name, clocks.seen.len(), clocks.seen.keys().cloned().collect::<Vec<_>>())
+        };
+        let (first, ..) = hears(0);
+        let (second, ..) = hears(1);
+        (2..MOST_CLOCKS).for_each(|number| drop(hears(number)));
+        hears(0);
+        let (last, count, kept) = hears(MOST_CLOCKS);
+        assert_eq!(count, MOST_CLOCKS);
+        assert!(kept.contains(&first) && kept.contains(&last) && !kept.contains(&second));
+    }
+
+    fn clock(name: &str, proof: &str, address: &str) -> ResolvedService {
+        let host = format!("swarm-clock-{name}.local.");
+        let properties = [(PROOF, proof)];
+        ServiceInfo::new(CLOCK_TYPE, name, &host, address, 4_712, &properties[..])
+            .unwrap()
+            .as_resolved_service()
+    }
+
+    fn key_of(text: &str) -> DatagramKey {
+        DatagramKey::of_swarm(&protocol::SwarmKey::parse(text).unwrap())
+    }
+
+    fn id(text: &str) -> UserId {
+        UserId::parse(text).unwrap()
     }
 
     #[test]

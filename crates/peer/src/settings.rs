@@ -9,8 +9,9 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use protocol::SwarmKey;
 use protocol::host::NetworkSettings;
-use protocol::ids::{Alias, FileId, SwarmHash, UserId};
+use protocol::ids::{Alias, FileId, Label, SwarmHash, UserId};
 use protocol::limits;
 use protocol::time::{Millis, Span};
 use serde::{Deserialize, Serialize};
@@ -73,9 +74,41 @@ pub struct Settings {
     /// How much faster than their names sound devices ran, by their ids. (ppm)
     #[serde(default)]
     pub rates: BTreeMap<String, f64>,
+    /// Parties this device was in, newest first.
+    #[serde(default)]
+    pub recent: Vec<RecentParty>,
     /// Keys of other versions.
     #[serde(flatten)]
     pub unknown: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A party this device was in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecentParty {
+    /// What opens it.
+    #[serde(with = "key_text")]
+    pub key: SwarmKey,
+    /// What it was called.
+    pub name: Label,
+    /// Where its relay was last; absent if this app carried it.
+    #[serde(default)]
+    pub relay: Option<String>,
+}
+
+/// A key as text: only the settings file, which its owner alone can read, may hold it so.
+mod key_text {
+    use protocol::SwarmKey;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(key: &SwarmKey, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(key.reveal())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SwarmKey, D::Error> {
+        SwarmKey::parse(&String::deserialize(from)?).map_err(D::Error::custom)
+    }
 }
 
 fn first_version() -> u32 {
@@ -107,6 +140,7 @@ impl Settings {
             shares: BTreeMap::new(),
             skews: BTreeMap::new(),
             rates: BTreeMap::new(),
+            recent: Vec::new(),
             unknown: serde_json::Map::new(),
         })
     }
@@ -158,11 +192,26 @@ impl Settings {
         }
     }
 
+    /// Remembers a party as the newest. Of many the oldest goes.
+    pub fn remember_party(&mut self, party: RecentParty) {
+        self.recent.retain(|known| known.key != party.key);
+        self.recent.insert(0, party);
+        self.recent.truncate(limits::MAX_RECENT);
+    }
+
+    /// Forgets a party.
+    pub fn forget_party(&mut self, swarm: &SwarmHash) {
+        self.recent.retain(|known| known.key.hash() != *swarm);
+    }
+
     /// Pulls values that a hand edit put out of range back inside. True if any was.
     fn clamp(&mut self) -> bool {
         let delay = self.speaker_delay_ms.get().clamp(0.0, limits::MAX_SPEAKER_DELAY_MS);
         let files = self.files_per_member.clamp(1, limits::MAX_FILES_PER_MEMBER);
-        let changed = delay != self.speaker_delay_ms.get() || files != self.files_per_member;
+        let changed = delay != self.speaker_delay_ms.get()
+            || files != self.files_per_member
+            || self.recent.len() > limits::MAX_RECENT;
+        self.recent.truncate(limits::MAX_RECENT);
         self.speaker_delay_ms = Millis::new(delay).expect("0 to 500 is a time");
         self.files_per_member = files;
         changed
@@ -259,7 +308,7 @@ mod tests {
     use super::*;
 
     fn hash() -> SwarmHash {
-        protocol::SwarmKey::parse("blue otter").unwrap().hash()
+        SwarmKey::parse("blue otter").unwrap().hash()
     }
 
     #[test]
@@ -303,11 +352,51 @@ mod tests {
         let mut settings = Settings::fresh().unwrap();
         let file = FileId::parse("a".repeat(64)).unwrap();
         settings.share(&hash(), &file);
-        let other = protocol::SwarmKey::parse("red fox").unwrap().hash();
+        let other = SwarmKey::parse("red fox").unwrap().hash();
         assert!(settings.shared_in(&hash()).contains(&file));
         assert!(settings.shared_in(&other).is_empty());
         settings.unshare(&hash(), &file);
         assert!(settings.shares.is_empty());
+    }
+
+    #[test]
+    fn recent_parties_are_kept_newest_first_each_once_and_no_more_than_eight() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut file, _) = SettingsFile::open(dir.path()).unwrap();
+        let party = |key: &str, relay: Option<&str>| RecentParty {
+            key: SwarmKey::parse(key).unwrap(),
+            name: Label::parse("Kitchen").unwrap(),
+            relay: relay.map(str::to_owned),
+        };
+        for number in 0..10 {
+            file.change(|s| s.remember_party(party(&format!("key {number}"), None))).unwrap();
+        }
+        file.change(|s| s.remember_party(party("Key-5", Some("ws://192.0.2.1:8080/ws")))).unwrap();
+        let (file, found) = SettingsFile::open(dir.path()).unwrap();
+        assert_eq!(found, Found::Sound);
+        let keys: Vec<&str> =
+            file.current().recent.iter().map(|known| known.key.reveal()).collect();
+        assert_eq!(
+            keys,
+            ["key 5", "key 9", "key 8", "key 7", "key 6", "key 4", "key 3", "key 2"],
+            "`Key-5` is `key 5`"
+        );
+        assert_eq!(file.current().recent[0].relay.as_deref(), Some("ws://192.0.2.1:8080/ws"));
+        let mut settings = file.current().clone();
+        settings.forget_party(&SwarmKey::parse("key 9").unwrap().hash());
+        assert_eq!(settings.recent.len(), 7);
+        assert!(!format!("{settings:?}").contains("key 8"), "keys are never printed");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_can_read_the_file_that_holds_the_keys() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let dir = tempfile::tempdir().unwrap();
+        SettingsFile::open(dir.path()).unwrap();
+        let mode = fs::metadata(dir.path().join(FILE_NAME)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{mode:o}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::actor::{self, ViewDue};
 use crate::bench::Bench;
 use crate::config::PeerConfig;
 use crate::handle::{INTENT_DEPTH, PeerHandle};
+use crate::lobby::Lobby;
 use crate::nearby::Nearby;
 use crate::notices::Notices;
 use crate::playout::Playout;
@@ -104,6 +105,7 @@ impl Peer {
             output,
             outputs: Vec::new(),
             startup: config.startup,
+            lobby: Lobby::new(),
             bench: config.bench,
             suspends: SuspendWatch::default(),
             root: None,

@@ -1,8 +1,7 @@
 //! Notices that the computer slept.
 //!
 //! In a suspend the monotonic clock stands still on most systems, so that everything known of
-//! the swarm's clock is wrong afterwards. Another clock of the system goes on meanwhile: when
-//! the distance between the two grows, there was a suspend.
+//! the swarm's clock is wrong afterwards.
 
 use protocol::time::Span;
 
@@ -19,7 +18,10 @@ pub(crate) struct SuspendWatch {
 impl SuspendWatch {
     /// True once after each suspend.
     pub(crate) fn has_slept(&mut self) -> bool {
-        slept_so_far().is_some_and(|slept| self.is_news(slept))
+        let slept = time_socket::slept_so_far();
+        slept.is_some_and(|slept| {
+            self.is_news(Span::from_nanos(i64::try_from(slept.as_nanos()).unwrap_or(i64::MAX)))
+        })
     }
 
     fn is_news(&mut self, slept: Span) -> bool {
@@ -31,40 +33,6 @@ impl SuspendWatch {
             }
         }
     }
-}
-
-/// How long this computer has slept since it was started, up to a constant.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn slept_so_far() -> Option<Span> {
-    use rustix::time::{ClockId, clock_gettime};
-    let span = |clock| {
-        let time = clock_gettime(clock);
-        Span::from_secs(time.tv_sec) + Span::from_nanos(time.tv_nsec)
-    };
-    // In this order a preemption between the two looks like less sleep, not more.
-    let with = span(ClockId::Boottime);
-    Some(with - span(ClockId::Monotonic))
-}
-
-/// On Apple's systems the clock called monotonic goes on in sleep, and Rust's does not.
-#[cfg(target_vendor = "apple")]
-fn slept_so_far() -> Option<Span> {
-    use std::sync::OnceLock;
-    use std::time::Instant;
-
-    use rustix::time::{ClockId, clock_gettime};
-
-    static ORIGIN: OnceLock<Instant> = OnceLock::new();
-    let time = clock_gettime(ClockId::Monotonic);
-    let with = Span::from_secs(time.tv_sec) + Span::from_nanos(time.tv_nsec);
-    let without = ORIGIN.get_or_init(Instant::now).elapsed();
-    Some(with - Span::from_nanos(i64::try_from(without.as_nanos()).ok()?))
-}
-
-/// On Windows the clock goes on in sleep.
-#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-fn slept_so_far() -> Option<Span> {
-    None
 }
 
 #[cfg(test)]

@@ -1,17 +1,21 @@
 //! Being in a swarm: the way to its relay, and the session that keeps its rules.
 
-use std::future::pending;
+use std::future::{Future, pending};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::time::Duration;
 
 use audio_engine::MonotonicClock;
+use protocol::SwarmKey;
 use protocol::host::LinkState;
-use protocol::ids::{FileId, SwarmHash, SwarmKey};
+use protocol::ice::IceServer;
+use protocol::ids::{FileId, Label, SwarmHash};
 use sync_core::session::Session;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::address::RelayAddress;
+use crate::choice::first_to_answer;
 use crate::hosting::Hosting;
 use crate::link::{LinkEvent, Outgoing, RelayLink};
 use crate::time_link::{TimeAnswer, TimeLink};
@@ -29,6 +33,8 @@ const EVENT_DEPTH: usize = 512;
 pub(crate) struct Swarm {
     pub(crate) key: SwarmKey,
     pub(crate) hash: SwarmHash,
+    /// What the party is called, if that was known on entering.
+    pub(crate) name: Option<Label>,
     pub(crate) session: Session,
     /// True once the relay has let this member in.
     pub(crate) was_online: bool,
@@ -36,6 +42,8 @@ pub(crate) struct Swarm {
     pub(crate) listed: Vec<FileId>,
     /// Time by UDP; none if the system gives no socket.
     pub(crate) time: Option<TimeLink>,
+    /// Servers that help members reach each other, as the relay named them last.
+    pub(crate) ice: Vec<IceServer>,
     /// The address that the link to the relay leads to.
     pub(crate) relay: Option<SocketAddr>,
     meeting: Meeting,
@@ -45,14 +53,21 @@ pub(crate) struct Swarm {
 enum Meeting {
     /// Waiting for a party nearby until then.
     Searching { until: Instant },
+    /// Several addresses of one relay are known.
+    Choosing { among: Vec<RelayAddress>, answer: Pin<Box<dyn Future<Output = Choice> + Send>> },
     /// A relay is known.
     At { address: RelayAddress, link: RelayLink, events: mpsc::Receiver<LinkEvent> },
 }
+
+/// The address that answers, if one does.
+type Choice = Option<RelayAddress>;
 
 /// What the way to the relay brings.
 pub(crate) enum Arrival {
     /// Nobody is nearby.
     SearchEnded,
+    /// Which of several addresses to meet at; none answered if there is none.
+    Chosen(Choice),
     /// Something from the relay.
     Link(LinkEvent),
     /// Time by UDP.
@@ -65,10 +80,12 @@ impl Swarm {
         Self {
             hash: key.hash(),
             key,
+            name: None,
             session,
             was_online: false,
             listed: Vec::new(),
             time,
+            ice: Vec::new(),
             relay: None,
             meeting: Meeting::Searching { until: Instant::now() + SEARCH_TIME },
             hosting: None,
@@ -96,6 +113,22 @@ impl Swarm {
         self.meeting = Meeting::At { address, link, events };
     }
 
+    /// Meets at the first of these addresses that answers, or at the only one.
+    pub(crate) fn meet_at_one_of(&mut self, among: Vec<RelayAddress>, clock: MonotonicClock) {
+        if let [address] = &among[..] {
+            return self.meet_at(address.clone(), clock);
+        }
+        let answer = Box::pin(first_to_answer(among.clone()));
+        self.meeting = Meeting::Choosing { among, answer };
+    }
+
+    /// Asks the same addresses again after none has answered.
+    pub(crate) fn choose_again(&mut self) {
+        if let Meeting::Choosing { among, answer } = &mut self.meeting {
+            *answer = Box::pin(first_to_answer(among.clone()));
+        }
+    }
+
     /// Meets at the relay carried here.
     pub(crate) fn meet_here(&mut self, hosting: Hosting, clock: MonotonicClock) {
         self.meet_at(hosting.own_address(), clock);
@@ -115,7 +148,7 @@ impl Swarm {
     /// Where the members meet.
     pub(crate) fn address(&self) -> Option<&RelayAddress> {
         match &self.meeting {
-            Meeting::Searching { .. } => None,
+            Meeting::Searching { .. } | Meeting::Choosing { .. } => None,
             Meeting::At { address, .. } => Some(address),
         }
     }
@@ -165,6 +198,7 @@ impl Swarm {
                 sleep_until(*until).await;
                 Arrival::SearchEnded
             }
+            Meeting::Choosing { answer, .. } => Arrival::Chosen(answer.await),
             Meeting::At { events, .. } => match events.recv().await {
                 Some(event) => Arrival::Link(event),
                 None => pending().await,

@@ -101,6 +101,9 @@ impl TimeLink {
         let (face, face_seen) = watch::channel(None);
         let rates = TokenBuckets::new(NEIGHBOUR_RATE, MOST_NEIGHBOURS);
         let answers_to = answer_sender;
+        let mut suspends = SuspendWatch::default();
+        // From now on: the first look only tells how long it slept before.
+        suspends.has_slept();
         let worker = Worker {
             me,
             key,
@@ -108,7 +111,7 @@ impl TimeLink {
             socket,
             answers_to,
             facing: Facing { face: face_seen, is_stale: false },
-            suspends: SuspendWatch::default(),
+            suspends,
             relay: None,
             rates,
             asked: VecDeque::new(),
@@ -282,6 +285,11 @@ impl Worker {
     }
 
     fn arrived(&mut self, bytes: &[u8], from: SocketAddr, at: Instant) {
+        if self.suspends.has_slept() {
+            self.facing.distrust();
+            // Answers to what was asked before would mislead this device.
+            self.asked.clear();
+        }
         let received = self.clock.at(at);
         let by_relay = self.relay.as_ref().filter(|relay| relay.address == from);
         if let Some(RelayService { token, key, .. }) = by_relay
@@ -321,7 +329,7 @@ impl Worker {
         if !self.rates.admits(from.ip(), received) {
             return;
         }
-        let face = self.facing.shown(self.suspends.has_slept());
+        let face = self.facing.shown();
         let own_clock = |at: LocalTime| SwarmTime::from_nanos(at.as_nanos());
         let pong = Pong {
             from: self.me,
@@ -360,11 +368,13 @@ struct Facing {
 impl Facing {
     /// After a suspend nothing of what the member said before holds. This task may wake first,
     /// and would mislead everyone who follows this device.
-    fn shown(&mut self, has_slept: bool) -> Option<Face> {
-        if has_slept {
-            self.face.mark_unchanged();
-            self.is_stale = true;
-        }
+    fn distrust(&mut self) {
+        self.face.mark_unchanged();
+        self.is_stale = true;
+    }
+
+    /// What to answer with.
+    fn shown(&mut self) -> Option<Face> {
         // A member that is gone says nothing more.
         self.is_stale &= !self.face.has_changed().unwrap_or(false);
         if self.is_stale { None } else { *self.face.borrow_and_update() }
@@ -374,8 +384,8 @@ impl Facing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::SwarmKey;
     use protocol::datagram::RoomTime;
-    use protocol::ids::SwarmKey;
     use std::time::Duration;
     use sync_core::ClockEstimate;
 
@@ -433,13 +443,13 @@ mod tests {
         let face = Face { line, room };
         let (say, face_seen) = watch::channel(Some(face));
         let mut facing = Facing { face: face_seen, is_stale: false };
-        assert_eq!(facing.shown(false), Some(face));
-        assert_eq!(facing.shown(true), None);
-        assert_eq!(facing.shown(false), None, "the member has not noticed yet");
+        assert_eq!(facing.shown(), Some(face));
+        facing.distrust();
+        assert_eq!(facing.shown(), None, "the member has not noticed yet");
         say.send_replace(None);
-        assert_eq!(facing.shown(false), None);
+        assert_eq!(facing.shown(), None);
         say.send_replace(Some(face));
-        assert_eq!(facing.shown(false), Some(face), "learnt anew");
+        assert_eq!(facing.shown(), Some(face), "learnt anew");
     }
 
     fn open(tag: u64, key: &str) -> TimeLink {

@@ -3,8 +3,8 @@
 use audio_engine::EngineStatus;
 use protocol::LocalTime;
 use protocol::host::{
-    ClockView, FileView, Me, MemberReadiness, MemberView, Notice, NoticeCode, OutputChoice,
-    OutputView, PlaybackView, SettingsView, SwarmView, TransferTask, View,
+    ClockView, FileView, LobbyView, Me, MemberReadiness, MemberView, Notice, NoticeCode,
+    OutputChoice, OutputView, PlaybackView, SettingsView, SwarmView, TransferTask, View,
 };
 use protocol::ids::UserId;
 use protocol::message::{FileReadiness, Playback, SharedFile};
@@ -27,6 +27,7 @@ impl Peer {
         View {
             me: Me { user_id: self.user_id.clone(), alias: settings.alias.clone() },
             swarm: swarm.map(|swarm| self.swarm_view(swarm, now)),
+            lobby: self.lobby.view(&settings.recent),
             nearby: self.nearby.parties(),
             files: swarm.map_or_else(Vec::new, |swarm| {
                 swarm.session.files().iter().map(|file| self.file_view(swarm, file)).collect()
@@ -46,7 +47,9 @@ impl Peer {
     fn swarm_view(&self, swarm: &Swarm, now: LocalTime) -> SwarmView {
         let session = &swarm.session;
         SwarmView {
+            name: self.party_name(swarm),
             key: swarm.key.reveal().to_owned(),
+            invite: self.invite(swarm),
             relay: swarm.address().map(ToString::to_string),
             hosting: swarm.hosting().is_some(),
             invite_urls: swarm
@@ -68,6 +71,7 @@ impl Peer {
                 .collect(),
             director: session.director().cloned(),
             is_director: session.is_director(),
+            ice: swarm.ice.clone(),
         }
     }
 
@@ -128,7 +132,7 @@ impl Peer {
     fn transfers(&self, swarm: &Swarm) -> Vec<TransferTask> {
         let trackers: Vec<String> = swarm
             .address()
-            .map(|address| address.tracker_url())
+            .map(|address| address.tracker_url(&swarm.key.tracker_namespace()))
             .into_iter()
             .chain(
                 PUBLIC_TRACKERS
@@ -204,6 +208,7 @@ pub(crate) fn blank_view(user_id: &UserId, settings: &Settings) -> View {
     View {
         me: Me { user_id: user_id.clone(), alias: settings.alias.clone() },
         swarm: None,
+        lobby: LobbyView::default(),
         nearby: Vec::new(),
         files: Vec::new(),
         adding: Vec::new(),

@@ -13,7 +13,8 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::ids::{SwarmKey, UserId, hex};
+use crate::ids::{UserId, hex};
+use crate::key::SwarmKey;
 use crate::time::{Span, SwarmTime};
 
 /// Length of every datagram. (bytes)
@@ -77,6 +78,12 @@ impl DatagramKey {
     /// name every time for those who hold the key, and no name for anyone else.
     pub fn pseudonym(&self, user_id: &UserId) -> String {
         let text = format!("name on the local network: {user_id}");
+        hex(&mac(&self.0, text.as_bytes())[..8])
+    }
+
+    /// Shows to those who hold the key that who made a [`Self::pseudonym`] holds it too.
+    pub fn proof(&self, pseudonym: &str) -> String {
+        let text = format!("proof of a name on the local network: {pseudonym}");
         hex(&mac(&self.0, text.as_bytes())[..8])
     }
 
@@ -414,6 +421,9 @@ mod tests {
         assert_eq!(name, key("blue otter").pseudonym(&ada));
         assert_ne!(name, key("blue otter").pseudonym(&mia));
         assert_ne!(name, key("red otter").pseudonym(&ada));
+        assert_eq!(key("blue otter").proof(&name), key("blue otter").proof(&name));
+        assert_ne!(key("blue otter").proof(&name), key("red otter").proof(&name));
+        assert_ne!(key("blue otter").proof(&name), name, "a name proves nothing by itself");
         assert!(name.len() == 16 && !name.contains("ada"), "{name}");
     }
 

@@ -6,7 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Alias, FileId, FileName, InfoHash, UserId};
+use crate::ice::IceServer;
+use crate::ids::{Alias, FileId, FileName, InfoHash, Label, SwarmHash, UserId};
 use crate::message::{MediaInfo, Playback, Repeat};
 use crate::sync::{SyncPath, SyncReport, SyncState};
 use crate::time::Millis;
@@ -18,10 +19,38 @@ use crate::time::Millis;
 pub enum Intent {
     /// Enter the swarm that this key opens.
     JoinSwarm {
-        /// The swarm key as typed. Text that is no key is answered by a notice.
+        /// The swarm key as typed. Text that is no key is answered by a notice; an invitation is
+        /// opened, as by [`Intent::OpenInvite`].
         key: String,
         /// Where the members meet.
         at: MeetingPoint,
+    },
+    /// Draw other words for the key of a party to be started here.
+    DrawKey,
+    /// Read an invitation. It is not followed before [`Intent::AcceptInvite`].
+    OpenInvite {
+        /// The link. Text that is none is answered by a notice.
+        link: String,
+    },
+    /// Join by the invitation shown.
+    AcceptInvite,
+    /// Put the invitation aside.
+    DismissInvite,
+    /// Enter a party of [`LobbyView::recent`] again.
+    Rejoin {
+        /// Which one.
+        swarm: SwarmHash,
+    },
+    /// Forget a party of [`LobbyView::recent`], its key included.
+    ForgetParty {
+        /// Which one.
+        swarm: SwarmHash,
+    },
+    /// Show the key of a recent party or of the invitation, and no other one.
+    RevealKey {
+        /// Whose key; none to hide them all.
+        #[serde(default)]
+        swarm: Option<SwarmHash>,
     },
     /// Leave the swarm; a relay carried here ends too.
     LeaveSwarm,
@@ -186,6 +215,8 @@ pub struct View {
     pub me: Me,
     /// The swarm, once entered.
     pub swarm: Option<SwarmView>,
+    /// What there is to join by.
+    pub lobby: LobbyView,
     /// Parties found on the local network.
     pub nearby: Vec<NearbyParty>,
     /// What is shared in the swarm.
@@ -221,13 +252,61 @@ pub struct Me {
     pub alias: Alias,
 }
 
+/// What there is to join by, beside the parties nearby.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct LobbyView {
+    /// Words drawn by chance for the key of a party to be started here; none if the system gives
+    /// no random numbers.
+    pub new_key: Option<String>,
+    /// An invitation that waits for a yes or no.
+    pub invitation: Option<InvitationView>,
+    /// Parties this device was in, newest first; [`crate::limits::MAX_RECENT`] at most.
+    pub recent: Vec<RecentPartyView>,
+}
+
+/// An invitation that waits for a yes or no.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct InvitationView {
+    /// Names the swarm.
+    pub swarm: SwarmHash,
+    /// What the party is called.
+    pub name: Label,
+    /// Where its relay may be reached; empty for a party to be found on the local network.
+    pub relays: Vec<String>,
+    /// Its key, after [`Intent::RevealKey`].
+    pub key: Option<String>,
+}
+
+/// A party this device was in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct RecentPartyView {
+    /// Names the swarm.
+    pub swarm: SwarmHash,
+    /// What the party was called.
+    pub name: Label,
+    /// Where its relay was last; none if this app carried it.
+    pub relay: Option<String>,
+    /// Its key, after [`Intent::RevealKey`].
+    pub key: Option<String>,
+}
+
 /// The swarm as this member sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct SwarmView {
-    /// The key that was typed, so that it can be passed on.
+    /// What people call the party.
+    pub name: Label,
+    /// Its key in the normal form, so that it can be passed on.
     pub key: String,
+    /// The invitation to it, a link that holds the key.
+    pub invite: String,
     /// The relay's address, once known.
     pub relay: Option<String>,
     /// True when this app carries the relay.
@@ -242,6 +321,10 @@ pub struct SwarmView {
     pub director: Option<UserId>,
     /// True when this device leads.
     pub is_director: bool,
+    /// STUN and TURN servers of the relay's operator, to be asked besides those in the settings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "ts", ts(optional, as = "Option<Vec<IceServer>>"))]
+    pub ice: Vec<IceServer>,
 }
 
 /// The connection to the relay.
@@ -516,6 +599,8 @@ pub struct Notice {
 pub enum NoticeCode {
     /// The text typed is no swarm key.
     BadKey,
+    /// The link is no invitation that can be used; the detail says why.
+    BadInvite,
     /// The relay's address cannot be used.
     BadRelayAddress,
     /// The relay could not be reached; the app keeps trying.

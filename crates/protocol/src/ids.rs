@@ -3,7 +3,6 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::limits;
 
@@ -103,7 +102,7 @@ checked_text! {
     /// Names a member for as long as its data folder lives. 1-64 of `[A-Za-z0-9_-]`.
     ///
     /// The order of user ids is the order of their bytes; the lowest leads by default.
-    UserId, check_user_id
+    UserId, |text| check_word("user id", text)
 }
 
 checked_text! {
@@ -128,6 +127,11 @@ impl SwarmHash {
     pub fn short(&self) -> &str {
         &self.0[..8]
     }
+}
+
+checked_text! {
+    /// Names those who meet at `/announce/NAME` of a tracker. 1-64 of `[A-Za-z0-9_-]`.
+    TrackerNamespace, |text| check_word("namespace", text)
 }
 
 checked_text! {
@@ -173,48 +177,6 @@ impl Alias {
     }
 }
 
-/// The secret that members of a swarm share. Never leaves the device, never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SwarmKey(String);
-
-impl SwarmKey {
-    /// Takes a key as typed. White space around it is not part of it.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidId`] if nothing is left, or more than [`limits::MAX_SWARM_KEY`] bytes are.
-    pub fn parse(typed: &str) -> Result<Self, InvalidId> {
-        let key = typed.trim();
-        if key.is_empty() {
-            return Err(InvalidId::Empty { what: "swarm key" });
-        }
-        if key.len() > limits::MAX_SWARM_KEY {
-            return Err(InvalidId::Length {
-                what: "swarm key",
-                found: key.chars().count(),
-                expected: "at most 1024 bytes",
-            });
-        }
-        Ok(Self(key.to_owned()))
-    }
-
-    /// The name of the swarm this key opens: hex SHA-256 of the key's UTF-8 bytes.
-    pub fn hash(&self) -> SwarmHash {
-        SwarmHash(hex(&Sha256::digest(self.0.as_bytes())))
-    }
-
-    /// The key as typed, for showing it to its owner.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for SwarmKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SwarmKey(…)")
-    }
-}
-
 /// Lower-case hex digits of `bytes`.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -225,20 +187,20 @@ pub fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-fn check_user_id(text: &str) -> Result<(), InvalidId> {
-    const WHAT: &str = "user id";
+/// A name that can stand in a URL and in a log as it is.
+fn check_word(what: &'static str, text: &str) -> Result<(), InvalidId> {
     if text.is_empty() {
-        return Err(InvalidId::Empty { what: WHAT });
+        return Err(InvalidId::Empty { what });
     }
     if text.len() > limits::MAX_USER_ID {
         return Err(InvalidId::Length {
-            what: WHAT,
+            what,
             found: text.chars().count(),
             expected: "1 to 64 characters",
         });
     }
     if !text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') {
-        return Err(InvalidId::Character { what: WHAT, allowed: "letters, digits, '-' and '_'" });
+        return Err(InvalidId::Character { what, allowed: "letters, digits, '-' and '_'" });
     }
     Ok(())
 }
@@ -260,7 +222,7 @@ fn check_hex(
 
 /// True for characters that could make a name look like another one, or steer a terminal:
 /// control characters, and the format characters that reverse or hide text (Unicode UAX 9).
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
@@ -320,22 +282,6 @@ fn check_magnet(text: &str) -> Result<(), InvalidId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_swarm_hash_is_the_sha256_of_the_keys_utf8_bytes() {
-        // From `printf 'blue otter' | sha256sum`.
-        let key = SwarmKey::parse("  blue otter\n").expect("a plain key");
-        assert_eq!(
-            key.hash().as_str(),
-            "45ceeb81bd5ccd54a8b22d80b715a6e6f7ce687787dd5e5cdf768fbbbae99f97"
-        );
-    }
-
-    #[test]
-    fn a_key_is_never_printed() {
-        let key = SwarmKey::parse("hush").expect("a plain key");
-        assert!(!format!("{key:?}").contains("hush"));
-    }
 
     #[test]
     fn user_ids_outside_the_alphabet_or_length_are_refused() {

@@ -7,16 +7,23 @@
 //!
 //! - [`message`]: what travels over the relay's WebSocket. Start here.
 //! - [`host`]: what travels between the core and the window (or a script).
+//! - [`ice`]: servers that help members reach each other.
 //! - [`sync`]: what members tell each other about keeping time.
 //! - [`datagram`]: time exchanges over UDP.
 //! - [`ids`]: validated names of swarms, members, files and torrents.
+//! - [`key`]: the secret of a swarm. [`invite`]: a link that carries it.
 //! - [`trace`]: what one device measured, to be replayed elsewhere.
 //! - [`time`]: the time domains and the differences between their instants.
+//! - [`json`]: how deep a text nests.
 //! - [`limits`]: every bound, with its reason.
 
 pub mod datagram;
 pub mod host;
+pub mod ice;
 pub mod ids;
+pub mod invite;
+pub mod json;
+pub mod key;
 pub mod limits;
 pub mod message;
 pub mod sync;
@@ -26,6 +33,7 @@ pub mod trace;
 #[cfg(feature = "ts")]
 pub mod typescript;
 
-pub use ids::{FileId, InfoHash, SwarmHash, SwarmKey, UserId};
+pub use ids::{FileId, InfoHash, SwarmHash, UserId};
+pub use key::SwarmKey;
 pub use message::{ClientMessage, ErrorCode, ServerMessage};
 pub use time::{LocalTime, MediaTime, Span, SwarmTime};

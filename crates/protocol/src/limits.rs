@@ -6,6 +6,16 @@
 /// the same default as Centrifugo and aquatic use.
 pub const MAX_MESSAGE: usize = 64 * 1024;
 
+/// STUN and TURN servers that a relay may name, and addresses of each.
+///
+/// Each costs every connection a query; more than a few only slow connections down.
+pub const MAX_ICE_URLS: usize = 8;
+
+/// Longest address, user name or password of such a server. (bytes)
+///
+/// A user name of ours has at most 85, a password 28; this leaves room for other relays' ways.
+pub const MAX_ICE_TEXT: usize = 512;
+
 /// Longest user id. (characters of `[A-Za-z0-9_-]`)
 pub const MAX_USER_ID: usize = 64;
 
@@ -13,6 +23,14 @@ pub const MAX_USER_ID: usize = 64;
 ///
 /// Keys are typed or scanned; this admits any passphrase and still bounds the hashing work.
 pub const MAX_SWARM_KEY: usize = 1024;
+
+/// Longest invitation. (bytes)
+///
+/// The longest key, percent-encoded, with a name and a few addresses; an ordinary one has 120.
+pub const MAX_INVITE: usize = 4096;
+
+/// Parties remembered by a device, newest first. More than anyone scrolls through.
+pub const MAX_RECENT: usize = 8;
 
 /// Longest alias of a member. (characters)
 pub const MAX_ALIAS: usize = 40;

@@ -8,6 +8,7 @@ use core::net::SocketAddr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::ice::{self, IceServer};
 use crate::ids::{Alias, FileId, FileName, InfoHash, Label, Magnet, SwarmHash, UserId};
 use crate::limits;
 use crate::sync::{Arm, Armed, Reach, SyncReport, TimeService};
@@ -309,6 +310,11 @@ pub struct Joined {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub time: Option<TimeService>,
+    /// STUN and TURN servers of this relay's operator, for members that reach each other no
+    /// other way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "ice::usable")]
+    #[cfg_attr(feature = "ts", ts(optional, as = "Option<Vec<IceServer>>"))]
+    pub ice: Vec<IceServer>,
     /// Files this relay lets one member share at a time.
     #[serde(default = "default_files_per_member")]
     pub files_per_member: usize,

@@ -195,6 +195,34 @@ fn a_relay_that_leaves_out_later_additions_is_understood() {
     assert_eq!((joined.term, joined.files_per_member), (0, 3));
 }
 
+#[test]
+fn servers_that_a_browser_would_refuse_are_not_taken_from_a_relay() {
+    let joined = |ice: Value| {
+        ServerMessage::decode(&json!({ "type": "joined", "peers": [], "ice": ice }).to_string())
+    };
+    let turn = |url: &str| json!([{ "urls": [url], "username": "1:a", "credential": "b" }]);
+    for good in [
+        json!([]),
+        json!([{ "urls": ["stun:a.example"] }]),
+        turn("turns:a.example:443?transport=tcp"),
+        turn("turn:[2001:db8::1]:3478"),
+    ] {
+        assert!(joined(good.clone()).is_ok(), "{good}");
+    }
+    for bad in [
+        json!([{ "urls": [] }]),
+        json!([{ "urls": ["turn:a.example"] }]),
+        json!([{ "urls": ["http://a.example"] }]),
+        turn("turn:"),
+        turn("turn:a b"),
+        turn(&format!("turn:{}", "x".repeat(512))),
+        json!([{ "urls": vec!["stun:a.example"; 9] }]),
+        json!(vec![json!({ "urls": ["stun:a.example"] }); 9]),
+    ] {
+        assert!(joined(bad.clone()).is_err(), "{bad}");
+    }
+}
+
 fn refusal(text: &str) -> DecodeError {
     match ClientMessage::decode(text) {
         Err(refused) => refused,

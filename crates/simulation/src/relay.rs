@@ -187,6 +187,7 @@ impl SimRelay {
             upcoming: schedule.collect(),
             clock_id: self.clock_id.clone(),
             time: None,
+            ice: Vec::new(),
             files_per_member: 3,
             resume: String::new(),
         });

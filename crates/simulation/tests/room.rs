@@ -17,16 +17,13 @@ const CRYSTALS: [Crystal; 4] = [
     Crystal { origin: Span::from_secs(500), ppm: -20.0, swing: 0.3 },
 ];
 
-/// 20 ± 10 ms both ways.
-const JITTERY: Path = Path::even(10_000, 10_000, 0.0, 0);
-
 /// Half a wired way: between two devices there are two of them.
 const CABLE: Path = Path::even(50, 10, 0.005, 500);
 
 #[test]
 fn a_relay_that_is_far_jittery_or_uneven_for_one_is_not_heard_in_the_room() {
     let uneven = Path { floor_up: Span::from_millis(20), ..Path::WIRED };
-    for path in [JITTERY, uneven, Path::WAN] {
+    for path in [Path::JITTER, uneven, Path::WAN] {
         for seed in 0..20 {
             let mut party = Party::new(seed, [Path::WIRED, path, Path::WIRED], CABLE);
             party.play();
@@ -56,7 +53,7 @@ fn good_wifi_between_them_costs_tens_of_microseconds() {
 #[test]
 fn when_the_root_vanishes_the_next_one_leads_on_and_nobody_hears_it() {
     for seed in 0..50 {
-        let mut party = Party::new(seed, [JITTERY; 3], CABLE);
+        let mut party = Party::new(seed, [Path::JITTER; 3], CABLE);
         party.play();
         party.world.run(Span::from_secs(40));
         assert_eq!(party.root_of(party.zoe), Some(id("ada")), "seed {seed}");
@@ -76,7 +73,7 @@ fn when_the_root_vanishes_the_next_one_leads_on_and_nobody_hears_it() {
 #[test]
 fn who_cannot_reach_the_root_gets_its_time_from_one_who_can() {
     for (seed, from_the_start) in (0..20).flat_map(|seed| [(seed, true), (seed, false)]) {
-        let mut party = Party::new(seed, [JITTERY; 3], CABLE);
+        let mut party = Party::new(seed, [Path::JITTER; 3], CABLE);
         if from_the_start {
             party.world.separate(party.ada, party.mia);
         }
@@ -98,7 +95,7 @@ fn who_cannot_reach_the_root_gets_its_time_from_one_who_can() {
 #[test]
 fn a_minute_without_relay_is_not_heard_in_the_room() {
     for seed in 0..20 {
-        let mut party = Party::new(seed, [Path::WIRED, JITTERY, Path::WAN], CABLE);
+        let mut party = Party::new(seed, [Path::WIRED, Path::JITTER, Path::WAN], CABLE);
         party.play();
         party.world.run(Span::from_secs(30));
         party.world.kill_relay();
@@ -111,7 +108,7 @@ fn a_minute_without_relay_is_not_heard_in_the_room() {
 #[test]
 fn a_relay_that_is_replaced_is_not_heard_in_the_room() {
     for seed in 0..30 {
-        let mut party = Party::new(seed, [Path::WIRED, JITTERY, Path::WIRED], CABLE);
+        let mut party = Party::new(seed, [Path::WIRED, Path::JITTER, Path::WIRED], CABLE);
         party.play();
         party.world.run(Span::from_secs(30));
         party.world.kill_relay();

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::Sub;
 
 use protocol::time::Span;
+use serde::{Deserialize, Serialize};
 
 /// A budget of messages that refills steadily.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Rate {
     /// Refill. (messages per second)
     pub per_second: f64,
@@ -41,7 +43,7 @@ impl<T: Copy + Ord + Sub<Output = Span>> TokenBucket<T> {
     }
 
     /// True if it would be full at `now`: a fresh one says the same.
-    fn is_full(&self, now: T) -> bool {
+    pub fn is_full(&self, now: T) -> bool {
         let elapsed = (now - self.refilled).as_secs_f64();
         self.tokens + elapsed * self.rate.per_second >= self.rate.burst
     }

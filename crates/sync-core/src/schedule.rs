@@ -64,9 +64,12 @@ impl PlayoutPlan {
 
     /// True when a song of this length has been heard to its end at `at`.
     pub fn is_over(&self, duration: Span, at: SwarmTime) -> bool {
-        !self.is_paused
-            && self.turn().is_none()
-            && self.position_at(at) >= MediaTime::default() + duration
+        !self.is_endless() && self.position_at(at) >= MediaTime::default() + duration
+    }
+
+    /// True while it has no end of its own: it stands still, or repeats.
+    pub fn is_endless(&self) -> bool {
+        self.is_paused || self.turn().is_some()
     }
 
     /// How much later this plan plays than `other`; none if they do not tell one time line.

@@ -11,6 +11,7 @@
 //! whole, unless the relay is a new one that knows nothing: then the director tells it what
 //! plays (see `restore`).
 
+mod asked;
 mod asking;
 mod events;
 mod relay;
@@ -30,18 +31,18 @@ use protocol::sync::{Reach, SyncPath, SyncReport};
 use protocol::time::{LocalTime, Span};
 
 use crate::cadence::{KNOWN_WELL, Pace, PingCadence, pace};
-use crate::clock::ClockEstimate;
+use crate::clock::{ClockEstimate, ClockSample};
 use crate::readiness::{self, HoldingsReport};
 use crate::room::{Face, RelayView, Room};
 use crate::schedule::{PlayoutPlan, Schedule};
 use crate::timeline::Timeline;
+use asked::Asked;
 use asking::Asking;
 pub use asking::Way;
 pub use events::{ClockState, Input, Output, SessionConfig, Wish};
 use restore::Restoration;
 use roster::Roster;
 use start::{Arming, Slowest, Start};
-use wishes::Follower;
 
 /// One member of one swarm.
 #[derive(Debug)]
@@ -72,10 +73,9 @@ pub struct Session {
     arming: Option<Arming>,
     slowest: Slowest,
     restoration: Option<Restoration>,
-    /// What this member asked to play and the relay has not confirmed, earliest first.
-    asked: VecDeque<PlayoutPlan>,
-    /// What follows a song that stands still or repeats, which a schedule cannot say.
-    waiting: Option<Follower>,
+    asked: Asked,
+    /// Exchanges that began before are of no use: this device's clock jumped.
+    stamps_hold_since: LocalTime,
     /// The director wants silence, and the relay has not confirmed it.
     owes_stop: bool,
     /// Good enough to play by when this was last looked at.
@@ -122,8 +122,8 @@ impl Session {
             arming: None,
             slowest: Slowest::default(),
             restoration: None,
-            asked: VecDeque::new(),
-            waiting: None,
+            asked: Asked::default(),
+            stamps_hold_since: LocalTime::from_nanos(i64::MIN),
             owes_stop: false,
             synced: false,
             changed: false,
@@ -146,10 +146,12 @@ impl Session {
             Input::OutputNotice(notice) => self.output_notice = notice,
             Input::Exchange(sample) => {
                 self.asking.answered(now);
-                let _ = self.timeline.measure(sample);
+                self.measure(sample);
             }
             Input::Pong { address, pong, sent, received } => {
-                self.room.handle_pong(now, address, &pong, [sent, received]);
+                if sent >= self.stamps_hold_since {
+                    self.room.handle_pong(now, address, &pong, [sent, received]);
+                }
             }
             Input::Found(found) => self.room.set_found(found),
             Input::Reach(addresses) => {
@@ -164,6 +166,7 @@ impl Session {
                 }
             }
             Input::Suspended => {
+                self.stamps_hold_since = now;
                 self.timeline.lose_clock();
                 self.room.lose_clock(now);
                 if self.link == Link::Joined {
@@ -285,7 +288,7 @@ impl Session {
 
     fn link_down(&mut self) {
         self.link = Link::Down;
-        self.asked.clear();
+        self.asked.refused();
         self.cadence.end();
         self.arming = None;
         self.reach.1 = false;
@@ -370,6 +373,14 @@ impl Session {
             self.reach.1 = true;
             let addresses = self.reach.0.clone();
             self.send(ClientMessage::Reach(Reach { addresses }));
+        }
+    }
+
+    /// Learns from an exchange with the relay.
+    fn measure(&mut self, sample: ClockSample) {
+        if sample.t0 >= self.stamps_hold_since {
+            // A useless exchange says so itself; the next one comes soon.
+            let _ = self.timeline.measure(sample);
         }
     }
 

@@ -5,9 +5,13 @@
 //! Apple's systems note the moment of arrival in the kernel (`SO_TIMESTAMPNS`,
 //! `SO_TIMESTAMP`); elsewhere the moment of reading has to do. What a datagram means is not
 //! this crate's business.
+//!
+//! Beside it stands [`slept_so_far`]: a clock that stood still while the computer slept is of no
+//! use to those who were awake.
 
 #![forbid(unsafe_code)]
 
+mod sleep;
 #[cfg(unix)]
 mod stamp;
 
@@ -18,6 +22,8 @@ use std::time::Instant;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
+
+pub use sleep::slept_so_far;
 
 /// A bound socket.
 #[derive(Debug)]

@@ -214,3 +214,21 @@ pub struct PathEnd {
     /// How the address was found: `host`, `srflx`, `prflx` or `relay`.
     pub kind: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_server_as_the_window_names_it_keeps_its_addresses_name_and_password() {
+        let text = r#"{"iceServers":[{"urls":["turn:a.example","turns:a.example:443"],
+            "username":"1795342400:ada","credential":"c2VjcmV0"}]}"#;
+        let config: ConnectionConfig = serde_json::from_str(text).unwrap();
+        let server = RTCIceServer::from(config.ice_servers[0].clone());
+        assert_eq!(server.urls, ["turn:a.example", "turns:a.example:443"]);
+        assert_eq!(
+            (server.username, server.credential),
+            ("1795342400:ada".into(), "c2VjcmV0".into())
+        );
+    }
+}

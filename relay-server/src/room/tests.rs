@@ -264,7 +264,7 @@ fn largest_room() -> (Room, UserId) {
     let users: Vec<UserId> = (0..200).map(|n| id(&format!("{n:0>64}"))).collect();
     for user in &users {
         let alias = Some("\u{1f3b5}".repeat(40).parse().expect("an alias"));
-        let join = Join { user_id: user.clone(), alias, resume: None, time: None };
+        let join = Join { user_id: user.clone(), alias, resume: None, time: None, ice: Vec::new() };
         room.join(NOW, join, "0".repeat(32)).expect("room for 200");
     }
     let mut readiness = Vec::new();
@@ -305,7 +305,7 @@ fn room_of(users: &[&str]) -> Room {
 }
 
 fn enter(room: &mut Room, user: &str) {
-    let join = Join { user_id: id(user), alias: None, resume: None, time: None };
+    let join = Join { user_id: id(user), alias: None, resume: None, time: None, ice: Vec::new() };
     room.join(NOW, join, format!("secret of {user}")).expect("room for one more");
 }
 

@@ -3,26 +3,35 @@
 use std::sync::Arc;
 
 use axum::extract::ws::WebSocket;
+use protocol::ids::TrackerNamespace;
+use protocol::json::json_depth;
+use tokio::time::timeout;
 
 use super::TrackerCommand;
 use super::message::Request;
+use crate::metrics::{DropReason, SocketKind};
 use crate::outbox::outbox;
 use crate::relay::Shared;
 use crate::socket::{self, Answer, ConnectionId, Goodbye, Incoming, SocketReader};
 use sync_core::rate::TokenBucket;
 
 /// Runs the connection from its first message to its goodbye.
-pub(crate) async fn serve(socket: WebSocket, relay: Arc<Shared>) {
-    let (mut reader, mut writer) = socket::split(socket, relay.clock.clone(), &relay.limits);
+pub(crate) async fn serve(
+    socket: WebSocket,
+    relay: Arc<Shared>,
+    namespace: Option<TrackerNamespace>,
+) {
+    let (mut reader, mut writer) = socket::split(socket, &relay, SocketKind::Tracker);
     let connection = relay.next_connection();
-    let (outbox, mut outbox_out) = outbox(&relay.limits);
+    let (outbox, mut outbox_out) = outbox(&relay.limits, &relay.metrics.queue_bytes);
     let (answers, mut answers_out) = socket::answers();
-    if relay.tracker.send(TrackerCommand::Connected { connection, outbox }).await.is_err() {
+    let connected = TrackerCommand::Connected { connection, namespace, outbox };
+    if relay.tracker.send(connected).await.is_err() {
         return;
     }
     let goodbye = tokio::select! {
         biased;
-        () = relay.closing.cancelled() => Goodbye::GOING_AWAY,
+        () = relay.time_to_part() => Goodbye::GOING_AWAY,
         goodbye = listen(&mut reader, connection, &relay, answers) => goodbye,
         goodbye = writer.run(&mut answers_out, &mut outbox_out) => goodbye,
     };
@@ -37,19 +46,23 @@ async fn listen(
     relay: &Shared,
     answers: tokio::sync::mpsc::Sender<Answer>,
 ) -> Goodbye {
-    let mut budget = TokenBucket::new(relay.limits.tracker_messages, relay.clock.now());
+    let limits = &relay.limits;
+    let mut budget = TokenBucket::new(limits.tracker_messages, relay.clock.now());
     loop {
-        let (incoming, arrived) = match reader.next().await {
-            Ok(read) => read,
-            Err(goodbye) => return goodbye,
+        // Whoever is silent for so long has no peers left, and only keeps the socket open.
+        let (incoming, arrived) = match timeout(limits.tracker_peer_lifetime, reader.next()).await {
+            Ok(Ok(read)) => read,
+            Ok(Err(goodbye)) => return goodbye,
+            Err(_) => return Goodbye::IDLE,
         };
         let text = match incoming {
-            Incoming::Text(text) => text,
+            Incoming::Text(text) if json_depth(&text) <= limits.json_depth => text,
             // Read as what it is not: the refusal has the form clients can take.
-            Incoming::Binary => Default::default(),
+            Incoming::Text(_) | Incoming::Binary => Default::default(),
         };
-        let decoded = Request::decode(&text);
+        let decoded = Request::decode(&text, limits);
         if !budget.admits(arrived) {
+            relay.metrics.dropped.inc(DropReason::TrackerRateLimited);
             // Clients repeat themselves at the next interval; an answer would only add load.
             continue;
         }
@@ -62,8 +75,11 @@ async fn listen(
                 }
             }
             Err(failure) => {
+                relay.metrics.tracker_refusals.inc();
                 // A full queue means that the client reads no answers; it will miss this one.
-                let _ = answers.try_send(Answer::Text(failure.encode().into()));
+                if answers.try_send(Answer::Text(failure.encode().into())).is_err() {
+                    relay.metrics.dropped.inc(DropReason::AnswerUnread);
+                }
             }
         }
     }

@@ -8,11 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
-/// Offers in one announce; clients send five, and ten by setting.
-pub(crate) const MAX_OFFERS: usize = 10;
-
-/// Torrents in one scrape.
-pub(crate) const MAX_SCRAPE: usize = 255;
+use crate::limits::Limits;
 
 /// A torrent, a peer or an offer, as 20 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -208,11 +204,11 @@ impl Request {
     /// # Errors
     ///
     /// [`Failure`], to be sent back.
-    pub(crate) fn decode(text: &str) -> Result<Self, Failure> {
+    pub(crate) fn decode(text: &str, limits: &Limits) -> Result<Self, Failure> {
         let raw: Raw = serde_json::from_str(text).map_err(|_| malformed(text))?;
         match raw.action.as_deref() {
-            Some("announce") => announce(raw),
-            Some("scrape") => scrape(raw),
+            Some("announce") => announce(raw, limits),
+            Some("scrape") => scrape(raw, limits),
             _ => Err(Failure {
                 action: "announce",
                 info_hash: raw.one_info_hash(),
@@ -231,7 +227,7 @@ impl Raw {
     }
 }
 
-fn announce(raw: Raw) -> Result<Request, Failure> {
+fn announce(raw: Raw, limits: &Limits) -> Result<Request, Failure> {
     let Some(info_hash) = raw.one_info_hash() else {
         let reason = "info_hash must be a binary string of 20 characters";
         return Err(Failure { action: "announce", info_hash: None, reason });
@@ -255,8 +251,8 @@ fn announce(raw: Raw) -> Result<Request, Failure> {
         }));
     }
     let offers = raw.offers.unwrap_or_default();
-    if offers.len() > MAX_OFFERS {
-        return Err(refused("at most 10 offers in one announce"));
+    if offers.len() > limits.tracker_offers {
+        return Err(refused("too many offers in one announce"));
     }
     let event = match raw.event.as_ref().and_then(Value::as_str) {
         Some("stopped") => Event::Stopped,
@@ -268,15 +264,15 @@ fn announce(raw: Raw) -> Result<Request, Failure> {
     Ok(Request::Announce(Announce { info_hash, peer_id, event, is_seeder, offers }))
 }
 
-fn scrape(raw: Raw) -> Result<Request, Failure> {
+fn scrape(raw: Raw, limits: &Limits) -> Result<Request, Failure> {
     let refused = |reason| Failure { action: "scrape", info_hash: None, reason };
     let texts = match raw.info_hash {
         Some(OneOrMany::One(text)) => vec![text],
         Some(OneOrMany::Many(texts)) => texts,
         None => return Err(refused("this tracker does not list its torrents")),
     };
-    if texts.is_empty() || texts.len() > MAX_SCRAPE {
-        return Err(refused("a scrape names 1 to 255 torrents"));
+    if texts.is_empty() || texts.len() > limits.tracker_scrape {
+        return Err(refused("a scrape names no torrent, or too many"));
     }
     let hashes: Option<Vec<Bytes20>> = texts.iter().map(|text| Bytes20::parse(text)).collect();
     hashes.map(Request::Scrape).ok_or(refused("info_hash must be binary strings of 20 characters"))
@@ -416,11 +412,13 @@ mod tests {
     }
 
     fn decode(value: Value) -> Result<Request, Failure> {
-        Request::decode(&value.to_string())
+        Request::decode(&value.to_string(), &Limits::default())
     }
 
     fn refusal(text: &str) -> Value {
-        let Err(failure) = Request::decode(text) else { panic!("{text} was accepted") };
+        let Err(failure) = Request::decode(text, &Limits::default()) else {
+            panic!("{text} was accepted")
+        };
         serde_json::from_str(&failure.encode()).expect("a refusal is JSON")
     }
 }

@@ -2,6 +2,10 @@
 
 #![allow(dead_code, reason = "each test file uses another part of it")]
 
+pub mod http;
+#[cfg(feature = "program")]
+pub mod program;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -10,6 +14,7 @@ use protocol::message::{FileAnnouncement, Joined, MediaInfo, Playback};
 use protocol::time::Millis;
 use protocol::{ClientMessage, ErrorCode, ServerMessage, SwarmHash, SwarmKey, SwarmTime, UserId};
 use relay_server::{Limits, Relay, RunningRelay};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -167,6 +172,20 @@ impl Client {
         }
     }
 
+    /// Sends what is far too large and returns the close code. None when the connection was
+    /// reset: closing a socket with unread bytes may overtake the goodbye.
+    pub async fn closed_after(&mut self, text: String) -> Option<u16> {
+        // The relay hangs up as soon as it has read the length.
+        let _ = within(self.socket.send(Message::Text(text.into()))).await;
+        loop {
+            match within(self.socket.next()).await {
+                Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return None,
+            }
+        }
+    }
+
     /// The relay's time, and proof that everything sent before it was read.
     pub async fn time(&mut self) -> SwarmTime {
         self.send(ClientMessage::TimePing { t0: Millis::default() }).await;
@@ -194,6 +213,22 @@ impl Client {
     pub async fn end(mut self) {
         within(self.socket.close(None)).await.expect("an open connection");
     }
+}
+
+/// A whole HTTP answer, head and body.
+pub async fn http_get(address: SocketAddr, path: &str) -> String {
+    http_get_with(address, path, "").await
+}
+
+/// The same with more header lines, each ended by a line break.
+pub async fn http_get_with(address: SocketAddr, path: &str, headers: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("the relay listens");
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.expect("an open socket");
+    let mut answer = String::new();
+    within(stream.read_to_string(&mut answer)).await.expect("text");
+    answer
 }
 
 pub fn join_message(key: &str, user: &str, resume: Option<String>) -> ClientMessage {

@@ -1,4 +1,7 @@
-/** A sheet over the page: a native modal dialog, so focus stays inside and Escape closes it. */
+/**
+ * A sheet over the page: a native modal dialog, so focus stays inside, Escape closes it, and the
+ * focus goes back to where it was, also when the sheet ends without having been closed.
+ */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useRef } from 'preact/hooks'
 import { IconButton } from './Button'
@@ -15,7 +18,12 @@ export function Sheet({ title, closeLabel, onClose, children }: SheetProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const id = useId()
   useEffect(() => {
+    const before = document.activeElement
     dialog.current?.showModal()
+    // Taken off the page while it is open, a dialog does not give the focus back by itself.
+    return () => {
+      if (before instanceof HTMLElement) before.focus()
+    }
   }, [])
   return (
     <dialog ref={dialog} class={styles['sheet']} aria-labelledby={id} onClose={onClose}>

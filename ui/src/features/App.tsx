@@ -2,6 +2,7 @@
 import type { Party } from '../state/party'
 import { PartyContext } from '../state/party'
 import { words } from '../i18n/words'
+import { InvitationSheet } from './invite/InvitationSheet'
 import { Join } from './join/Join'
 import { LiveNews } from './log/LiveNews'
 import { Room } from './room/Room'
@@ -15,6 +16,7 @@ export function App({ party }: { readonly party: Party }) {
       ) : (
         <>
           {place === 'room' ? <Room /> : <Join />}
+          <InvitationSheet />
           <LiveNews />
         </>
       )}

@@ -17,51 +17,6 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-describe('the way in', () => {
-  test('a typed key joins wherever the party is', () => {
-    show('lobby')
-    type('Party key', ' green river ')
-    press('Join')
-    expect(host.intents).toEqual([{ type: 'joinSwarm', key: 'green river', at: { kind: 'anywhere' } }])
-    expect(screen.getByRole('heading', { level: 1, name: 'green river' })).toBeTruthy()
-  })
-
-  test('a key is needed, and the field says so', () => {
-    show('lobby')
-    press('Join')
-    expect(host.intents).toEqual([])
-    expect(screen.getByRole('alert').textContent).toBe('Type a party key first.')
-    expect(screen.getByLabelText('Party key').getAttribute('aria-invalid')).toBe('true')
-  })
-
-  test('a party starts here', () => {
-    show('lobby')
-    type('Party key', 'k')
-    press('Start a party here')
-    expect(host.intents).toEqual([{ type: 'joinSwarm', key: 'k', at: { kind: 'here' } }])
-  })
-
-  test('a party nearby is joined by its name', () => {
-    show('lobby')
-    type('Party key', 'k')
-    press(/^Join the party on Kitchen/)
-    expect(host.intents).toEqual([{ type: 'joinSwarm', key: 'k', at: { kind: 'nearby', id: 'b81f0c3a' } }])
-  })
-
-  test('a relay is joined by an address that can be one', () => {
-    show('lobby')
-    type('Party key', 'k')
-    type('Relay address', 'relay.example')
-    press('Join by address')
-    expect(host.intents).toEqual([])
-    type('Relay address', 'wss://relay.example/ws')
-    press('Join by address')
-    expect(host.intents).toEqual([
-      { type: 'joinSwarm', key: 'k', at: { kind: 'relay', url: 'wss://relay.example/ws' } },
-    ])
-  })
-})
-
 describe('the room', () => {
   test('leaving goes back to the way in', () => {
     show('party')

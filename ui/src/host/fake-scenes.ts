@@ -2,12 +2,15 @@
 import type { View } from '../protocol/generated/View'
 import { KITCHEN, ME, PHONE, device, fileId, playing, song, stopped, unsetClock } from './fake-parts'
 import { asymmetric, far, locked, paused, unsynced } from './fake-sync'
+import { invitationOf, linkTo, lobbyWithPast } from './fake-joining'
 import type { Scene } from './scene'
 
 export function sceneView(scene: Scene): View {
   switch (scene) {
     case 'lobby':
       return lobby()
+    case 'invited':
+      return invited(lobby())
     case 'empty':
       return { ...inRoom(), files: [], selection: null }
     case 'party':
@@ -35,6 +38,7 @@ function lobby(): View {
   return {
     me: { userId: ME, alias: 'Blue Otter' },
     swarm: null,
+    lobby: lobbyWithPast(),
     nearby: [{ id: 'b81f0c3a', name: 'Kitchen', url: 'ws://192.0.2.20:8080/ws' }],
     files: [],
     adding: [],
@@ -58,11 +62,19 @@ function lobby(): View {
   }
 }
 
+/** A link was opened, and nobody has said yes or no. */
+function invited(view: View): View {
+  const link = linkTo('sunday breakfast', 'Kitchen', '192.0.2.20:8080')
+  return { ...view, lobby: { ...view.lobby, invitation: invitationOf(link) } }
+}
+
 function inRoom(): View {
   return {
     ...lobby(),
     swarm: {
-      key: 'green river 42',
+      name: 'Blue Otter',
+      key: 'aloe boxer cedar dial emu fifty grub',
+      invite: linkTo('aloe boxer cedar dial emu fifty grub', 'Blue Otter', '192.0.2.10:8080'),
       relay: 'ws://192.0.2.10:8080/ws',
       hosting: true,
       inviteUrls: ['ws://192.0.2.10:8080/ws'],
@@ -106,7 +118,7 @@ function asGuest(view: View): View {
   if (!view.swarm) return view
   return {
     ...view,
-    swarm: { ...view.swarm, director: KITCHEN, isDirector: false, hosting: false, inviteUrls: [] },
+    swarm: { ...view.swarm, name: 'Kitchen', director: KITCHEN, isDirector: false, hosting: false, inviteUrls: [] },
     playback: playing(fileId('1'), 72_000, 222_400),
   }
 }
@@ -135,7 +147,14 @@ function crowd(): View {
   const all = [...view.swarm.members, ...members]
   return {
     ...view,
-    swarm: { ...view.swarm, members: all, link: 'reconnecting', hosting: false, inviteUrls: [] },
+    swarm: {
+      ...view.swarm,
+      name: 'The loudspeaker on top of the bookshelf',
+      members: all,
+      link: 'reconnecting',
+      hosting: false,
+      inviteUrls: [],
+    },
     files: [
       ...view.files,
       {

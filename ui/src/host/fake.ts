@@ -9,9 +9,11 @@ import type { LanguageChoice } from '../i18n/languages'
 import type { FileView } from '../protocol/generated/FileView'
 import type { HostEvent } from '../protocol/generated/HostEvent'
 import type { Intent } from '../protocol/generated/Intent'
+import type { MeetingPoint } from '../protocol/generated/MeetingPoint'
 import type { LogLevel } from '../protocol/generated/LogLevel'
 import type { NoticeCode } from '../protocol/generated/NoticeCode'
 import type { View } from '../protocol/generated/View'
+import { atTheDoor, invitationOf, keyOf, linkTo, withThisParty } from './fake-joining'
 import { song, unsetClock } from './fake-parts'
 import { sceneView } from './fake-scenes'
 import { directed, playedOn } from './fake-transport'
@@ -61,15 +63,40 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
     change({ log: [...view.log, { number, level, notice: { code, detail } }].slice(-100) })
   }
 
-  function enter(key: string): void {
-    if (key.trim() === '') {
-      log('error', 'bad-key')
-      return
-    }
+  function join(key: string, at: MeetingPoint): void {
+    const nearby = at.kind === 'nearby' ? view.nearby.find((party) => party.id === at.id) : undefined
+    if (key.startsWith('swarm:')) invite(key)
+    else if (key.trim() === '') log('error', 'bad-key')
+    else enter(key, nearby?.name ?? view.me.alias, nearby?.url ?? null)
+  }
+
+  function invite(link: string): void {
+    const invitation = invitationOf(link)
+    if (invitation) change({ lobby: { ...view.lobby, invitation } })
+    else log('error', 'bad-invite', 'the link says nothing of the party key: copy it whole')
+  }
+
+  function rejoin(party: { swarm: string; name: string } | null | undefined, relay: string | null): void {
+    if (party) enter(keyOf(party.swarm), party.name, relay)
+  }
+
+  /** A party without an address is carried here. */
+  function enter(key: string, name: string, relay: string | null): void {
     const room = sceneView('empty')
     sinceJoin = 0
     change({
-      swarm: room.swarm && { ...room.swarm, key, link: 'connecting', members: room.swarm.members.slice(0, 1) },
+      swarm: room.swarm && {
+        ...room.swarm,
+        name,
+        key,
+        invite: linkTo(key, name, relay ?? room.swarm.relay),
+        relay: relay ?? room.swarm.relay,
+        hosting: relay === null,
+        inviteUrls: relay === null ? room.swarm.inviteUrls : [],
+        link: 'connecting',
+        members: room.swarm.members.slice(0, 1),
+      },
+      lobby: { ...view.lobby, invitation: null },
       files: [],
       selection: null,
       nearby: [],
@@ -83,7 +110,7 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
     if (!view.swarm || view.swarm.members.length >= everyone.length) return
     const due = Math.min(everyone.length, Math.floor(sinceJoin / 800) + 1)
     if (view.swarm.link === 'connecting' && sinceJoin >= 300) {
-      change({ swarm: { ...view.swarm, link: 'online' } })
+      change({ swarm: { ...view.swarm, link: 'online' }, lobby: withThisParty(view) })
       log('info', 'connected')
     }
     if (due > view.swarm.members.length) {
@@ -110,10 +137,27 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
   function obey(intent: Intent): void {
     switch (intent.type) {
       case 'joinSwarm':
-        enter(intent.key)
+        join(intent.key, intent.at)
+        return
+      case 'openInvite':
+        invite(intent.link)
+        return
+      case 'acceptInvite':
+        rejoin(view.lobby.invitation, view.lobby.invitation?.relays[0] ?? null)
+        return
+      case 'rejoin': {
+        const party = view.lobby.recent.find(({ swarm }) => swarm === intent.swarm)
+        rejoin(party, party?.relay ?? null)
+        return
+      }
+      case 'drawKey':
+      case 'dismissInvite':
+      case 'forgetParty':
+      case 'revealKey':
+        change({ lobby: atTheDoor(view.lobby, intent) })
         return
       case 'leaveSwarm':
-        change({ ...sceneView('lobby'), me: view.me, settings: view.settings, log: view.log })
+        change({ ...sceneView('lobby'), me: view.me, lobby: view.lobby, settings: view.settings, log: view.log })
         return
       case 'takeDirector':
         lead(view.me.userId)

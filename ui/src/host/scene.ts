@@ -3,6 +3,7 @@ export type Scene = (typeof SCENES)[number]
 
 export const SCENES = [
   'lobby',
+  'invited',
   'party',
   'guest',
   'crowd',

@@ -12,15 +12,28 @@ export const de: Catalogue = {
 
   join: {
     tagline: 'Ein Lied, alle Geräte, derselbe Augenblick.',
-    key: 'Party-Schlüssel',
-    keyHint: 'Beliebige Wörter. Alle, die denselben Schlüssel eingeben, treffen sich in derselben Party.',
-    keyMissing: 'Gib zuerst einen Party-Schlüssel ein.',
+    startTitle: 'Party starten',
+    newKey: 'Schlüssel deiner Party',
+    newKeyEmpty: 'Beliebige Wörter, oder drücke „Neue Wörter“.',
+    otherWords: 'Neue Wörter',
     start: 'Party hier starten',
-    startHint: 'Dieses Gerät ist Gastgeber. Andere im Netzwerk finden es von selbst.',
+    startHint:
+      'Dieses Gerät ist Gastgeber. Andere im Netzwerk finden es von selbst und brauchen den Schlüssel oder deine Einladung.',
+    joinTitle: 'Party beitreten',
+    key: 'Party-Schlüssel',
+    keyHint:
+      'Gib die Wörter ein oder füge einen Einladungslink ein. Großbuchstaben, Leerzeichen und Bindestriche sind egal.',
+    keyMissing: 'Gib zuerst einen Party-Schlüssel ein.',
     join: 'Beitreten',
     nearby: 'Partys in der Nähe',
     nearbyEmpty: 'Noch keine Party in der Nähe. Starte hier eine oder prüfe, ob beide Geräte im selben WLAN sind.',
     joinNearby: 'Beitreten: Party auf',
+    recent: 'Frühere Partys',
+    joinAgain: 'Wieder beitreten:',
+    startAgain: 'Hier wieder starten:',
+    startShort: 'Starten',
+    wasHere: 'auf diesem Gerät',
+    forget: (name) => `${name} samt Schlüssel vergessen`,
     more: 'Über Relay-Adresse beitreten',
     relay: 'Relay-Adresse',
     relayHint: 'Für ein Relay an einem anderen Ort. Beginnt mit ws:// oder wss://',
@@ -30,7 +43,43 @@ export const de: Catalogue = {
     change: 'Namen ändern',
   },
 
+  keys: {
+    show: 'Schlüssel zeigen',
+    hide: 'Schlüssel verbergen',
+    of: (name) => `von ${name}`,
+  },
+
+  keyStrengths: {
+    weak: 'Für den Betreiber des Relays leicht zu erraten. Unter Freunden im eigenen Netzwerk reicht das; nimm sonst mehr Wörter.',
+    fair: 'Schwer zu erraten. Mit ein, zwei Wörtern mehr ist er vor allen sicher.',
+    strong: 'Diesen Schlüssel kann niemand erraten.',
+  },
+
+  invite: {
+    open: 'Einladen',
+    title: (name) => `Einladen zu ${name}`,
+    close: 'Einladung schließen',
+    code: 'QR-Code der Einladung',
+    scan: 'Scanne ihn mit einem Handy und öffne den Link oder füge ihn in der App ein.',
+    tooLong: 'Dieser Schlüssel ist zu lang für einen Code, den Handys lesen können. Sende stattdessen den Link.',
+    link: 'Einladungslink',
+    copyLink: 'Link kopieren',
+    secret:
+      'Wer den Code, den Link oder den Schlüssel hat, kann beitreten. Der Link geht von Gerät zu Gerät, so wie du ihn sendest; beim Öffnen erfährt kein Server den Schlüssel.',
+  },
+
+  invitation: {
+    title: (name) => `${name} beitreten?`,
+    close: 'Schließen, ohne beizutreten',
+    meetsAt: 'Treffpunkt',
+    nearby: 'Dieses Netzwerk',
+    leaves: (name) => `Wenn du beitrittst, verlässt du ${name}.`,
+    accept: 'Dieser Party beitreten',
+    dismiss: 'Jetzt nicht',
+  },
+
   room: {
+    party: 'Aktuelle Party',
     key: 'Party-Schlüssel',
     copyKey: 'Party-Schlüssel kopieren',
     copied: 'Kopiert',
@@ -47,7 +96,8 @@ export const de: Catalogue = {
     take: 'Steuerung übernehmen',
     resign: 'Abgeben',
     invite: 'Andere können auch hier beitreten:',
-    alone: 'Bisher nur dieses Gerät. Öffne die App auf einem anderen Gerät und gib denselben Schlüssel ein.',
+    alone:
+      'Bisher nur dieses Gerät. Drücke „Einladen“ oder öffne die App auf einem anderen Gerät und gib denselben Schlüssel ein.',
   },
 
   clock: {
@@ -196,6 +246,7 @@ export const de: Catalogue = {
 
   notices: {
     'bad-key': 'Das ist kein Party-Schlüssel. Gib mindestens ein Zeichen ein, höchstens etwa tausend.',
+    'bad-invite': 'Dieser Link ist keine gültige Einladung. Bitte um einen neuen oder gib den Party-Schlüssel ein.',
     'bad-relay-address':
       'Diese Relay-Adresse ist nicht brauchbar. Sie beginnt mit ws:// oder wss://, dann folgt ein Name oder eine Nummer.',
     'relay-unreachable': 'Die Party ist nicht erreichbar. Neue Versuche folgen von selbst; prüfe Adresse und Netzwerk.',

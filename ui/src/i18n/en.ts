@@ -12,6 +12,7 @@ import type { NoticeCode } from '../protocol/generated/NoticeCode'
 import type { PlaybackState } from '../protocol/generated/PlaybackState'
 import type { SyncPath } from '../protocol/generated/SyncPath'
 import type { SyncState } from '../protocol/generated/SyncState'
+import type { KeyStrength } from '../state/key-strength'
 import { number } from './format'
 import { pluralIn } from './plural'
 
@@ -25,15 +26,26 @@ export const en = {
 
   join: {
     tagline: 'One song, every device, the same instant.',
-    key: 'Party key',
-    keyHint: 'Any words you like. Everyone who types the same key meets in the same party.',
-    keyMissing: 'Type a party key first.',
+    startTitle: 'Start a party',
+    newKey: 'Key of your party',
+    newKeyEmpty: 'Any words you like, or press “New words”.',
+    otherWords: 'New words',
     start: 'Start a party here',
-    startHint: 'This device hosts. Others on the network find it by themselves.',
+    startHint: 'This device hosts. Others on the network find it by themselves, and need the key or your invitation.',
+    joinTitle: 'Join a party',
+    key: 'Party key',
+    keyHint: 'Type the words or paste an invitation link. Capitals, spaces and hyphens make no difference.',
+    keyMissing: 'Type a party key first.',
     join: 'Join',
     nearby: 'Parties nearby',
     nearbyEmpty: 'No parties nearby yet. Start one here, or check that both devices are on the same Wi-Fi.',
     joinNearby: 'Join the party on',
+    recent: 'Recent parties',
+    joinAgain: 'Join again:',
+    startAgain: 'Start again here:',
+    startShort: 'Start',
+    wasHere: 'on this device',
+    forget: (name: string) => `Forget ${name} and its key`,
     more: 'Join by relay address',
     relay: 'Relay address',
     relayHint: 'For a relay somewhere else. Begins with ws:// or wss://',
@@ -43,7 +55,44 @@ export const en = {
     change: 'Change name',
   },
 
+  keys: {
+    show: 'Show key',
+    hide: 'Hide key',
+    of: (name: string) => `of ${name}`,
+  },
+
+  /** How hard a typed key is to guess, and for whom that matters. */
+  keyStrengths: {
+    weak: 'Easy to guess for whoever runs the relay. Fine among friends on your own network; else use more words.',
+    fair: 'Hard to guess. One or two more words make it safe from everyone.',
+    strong: 'Nobody can guess this key.',
+  } satisfies Record<KeyStrength, string>,
+
+  invite: {
+    open: 'Invite',
+    title: (name: string) => `Invite to ${name}`,
+    close: 'Close the invitation',
+    code: 'QR code of the invitation',
+    scan: 'Scan this with a phone, and open or paste the link in the app.',
+    tooLong: 'This key is too long for a code that phones can read. Send the link instead.',
+    link: 'Invitation link',
+    copyLink: 'Copy link',
+    secret:
+      'Whoever has the code, the link or the key can join. The link goes from device to device as you send it; opening it tells no server the key.',
+  },
+
+  invitation: {
+    title: (name: string) => `Join ${name}?`,
+    close: 'Close without joining',
+    meetsAt: 'Meets at',
+    nearby: 'This network',
+    leaves: (name: string) => `You leave ${name} when you join.`,
+    accept: 'Join this party',
+    dismiss: 'Not now',
+  },
+
   room: {
+    party: 'Party',
     key: 'Party key',
     copyKey: 'Copy party key',
     copied: 'Copied',
@@ -60,7 +109,7 @@ export const en = {
     take: 'Take control',
     resign: 'Hand over',
     invite: 'Others can also join at',
-    alone: 'Only this device so far. Open the app on another device and type the same key.',
+    alone: 'Only this device so far. Press “Invite”, or open the app on another device and type the same key.',
   },
 
   clock: {
@@ -210,6 +259,7 @@ export const en = {
 
   notices: {
     'bad-key': 'That is not a party key. Type at least one character, at most about a thousand.',
+    'bad-invite': 'That link is no invitation that can be used. Ask for it anew, or type the party key.',
     'bad-relay-address': 'That relay address cannot be used. It begins with ws:// or wss://, then a name or number.',
     'relay-unreachable': 'The party cannot be reached. Trying again by itself; check the address and the network.',
     'relay-lost': 'The connection to the party broke. Music you have keeps playing in time; reconnecting by itself.',

@@ -12,16 +12,29 @@ export const fr: Catalogue = {
 
   join: {
     tagline: 'Un morceau, tous les appareils, le même instant.',
-    key: 'Clé de la fête',
-    keyHint: 'Les mots que vous voulez. Tous ceux qui saisissent la même clé se retrouvent dans la même fête.',
-    keyMissing: 'Saisissez d’abord une clé.',
+    startTitle: 'Lancer une fête',
+    newKey: 'Clé de votre fête',
+    newKeyEmpty: 'Les mots que vous voulez, ou appuyez sur « Autres mots ».',
+    otherWords: 'Autres mots',
     start: 'Lancer une fête ici',
-    startHint: 'Cet appareil accueille la fête. Les autres appareils du réseau le trouvent d’eux-mêmes.',
+    startHint:
+      'Cet appareil accueille la fête. Les autres appareils du réseau le trouvent d’eux-mêmes ; il leur faut la clé ou votre invitation.',
+    joinTitle: 'Rejoindre une fête',
+    key: 'Clé de la fête',
+    keyHint:
+      'Saisissez les mots ou collez un lien d’invitation. Majuscules, espaces et traits d’union ne comptent pas.',
+    keyMissing: 'Saisissez d’abord une clé.',
     join: 'Rejoindre',
     nearby: 'Fêtes à proximité',
     nearbyEmpty:
       'Aucune fête à proximité. Lancez-en une ici, ou vérifiez que les deux appareils sont sur le même Wi-Fi.',
     joinNearby: 'Rejoindre la fête sur',
+    recent: 'Fêtes récentes',
+    joinAgain: 'Rejoindre de nouveau :',
+    startAgain: 'Relancer ici :',
+    startShort: 'Lancer',
+    wasHere: 'sur cet appareil',
+    forget: (name) => `Oublier ${name} et sa clé`,
     more: 'Rejoindre par adresse de relais',
     relay: 'Adresse du relais',
     relayHint: 'Pour un relais situé ailleurs. Commence par ws:// ou wss://',
@@ -31,10 +44,46 @@ export const fr: Catalogue = {
     change: 'Changer de nom',
   },
 
+  keys: {
+    show: 'Montrer la clé',
+    hide: 'Masquer la clé',
+    of: (name) => `de ${name}`,
+  },
+
+  keyStrengths: {
+    weak: 'Facile à deviner pour qui gère le relais. Suffit entre amis sur votre propre réseau ; sinon, ajoutez des mots.',
+    fair: 'Difficile à deviner. Un ou deux mots de plus la mettent à l’abri de tous.',
+    strong: 'Personne ne peut deviner cette clé.',
+  },
+
+  invite: {
+    open: 'Inviter',
+    title: (name) => `Inviter à ${name}`,
+    close: 'Fermer l’invitation',
+    code: 'Code QR de l’invitation',
+    scan: 'Scannez-le avec un téléphone, puis ouvrez le lien ou collez-le dans l’app.',
+    tooLong: 'Cette clé est trop longue pour un code lisible par un téléphone. Envoyez plutôt le lien.',
+    link: 'Lien d’invitation',
+    copyLink: 'Copier le lien',
+    secret:
+      'Qui a le code, le lien ou la clé peut rejoindre la fête. Le lien passe d’appareil en appareil comme vous l’envoyez ; l’ouvrir ne révèle la clé à aucun serveur.',
+  },
+
+  invitation: {
+    title: (name) => `Rejoindre ${name} ?`,
+    close: 'Fermer sans rejoindre',
+    meetsAt: 'Lieu de rencontre',
+    nearby: 'Ce réseau',
+    leaves: (name) => `En rejoignant, vous quittez ${name}.`,
+    accept: 'Rejoindre cette fête',
+    dismiss: 'Pas maintenant',
+  },
+
   room: {
+    party: 'Fête',
     key: 'Clé de la fête',
     copyKey: 'Copier la clé',
-    copied: 'Copiée',
+    copied: 'Copié',
     leave: 'Quitter',
     settings: 'Réglages',
     devices: (count) => plural(count, { one: '# appareil', many: '# d’appareils', other: '# appareils' }),
@@ -48,7 +97,8 @@ export const fr: Catalogue = {
     take: 'Prendre le contrôle',
     resign: 'Passer la main',
     invite: 'On peut aussi vous rejoindre à',
-    alone: 'Seul cet appareil est là. Ouvrez l’app sur un autre appareil et saisissez la même clé.',
+    alone:
+      'Seul cet appareil est là. Appuyez sur « Inviter », ou ouvrez l’app sur un autre appareil et saisissez la même clé.',
   },
 
   clock: {
@@ -205,6 +255,7 @@ export const fr: Catalogue = {
 
   notices: {
     'bad-key': 'Ce n’est pas une clé de fête. Saisissez au moins un caractère, et mille environ au plus.',
+    'bad-invite': 'Ce lien n’est pas une invitation utilisable. Demandez-en un autre, ou saisissez la clé de la fête.',
     'bad-relay-address':
       'Cette adresse de relais est inutilisable. Elle commence par ws:// ou wss://, puis un nom ou un numéro.',
     'relay-unreachable': 'La fête est injoignable. Nouvel essai automatique ; vérifiez l’adresse et le réseau.',

@@ -30,6 +30,7 @@ type Kind = 'record' | 'list' | 'text or null' | 'record or null'
 const VIEW = {
   me: 'record',
   swarm: 'record or null',
+  lobby: 'record',
   nearby: 'list',
   files: 'list',
   adding: 'list',

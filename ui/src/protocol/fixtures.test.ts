@@ -20,9 +20,12 @@ test.each(Object.entries(events))('%s is read and loses nothing', (_path, event)
 describe('what does not fit is refused by name', () => {
   const [, view] = Object.entries(events).find(([path]) => path.endsWith('/view.json')) ?? []
 
-  test.each(['me', 'swarm', 'files', 'selection', 'playback', 'transfers', 'log'])('a view without %s', (field) => {
-    expect(() => decodeHostEvent({ type: 'view', view: without(view, field) })).toThrow(`view.${field} is not`)
-  })
+  test.each(['me', 'swarm', 'lobby', 'files', 'selection', 'playback', 'transfers', 'log'])(
+    'a view without %s',
+    (field) => {
+      expect(() => decodeHostEvent({ type: 'view', view: without(view, field) })).toThrow(`view.${field} is not`)
+    },
+  )
 
   test('an event of an unknown type', () => {
     expect(() => decodeHostEvent({ type: 'dance' })).toThrow('no event has the type "dance"')

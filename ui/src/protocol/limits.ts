@@ -4,6 +4,8 @@
 export const MAX_ALIAS = 40
 /** Largest setting for files per member. */
 export const MAX_FILES_PER_MEMBER = 50
+/** Longest invitation. (bytes) */
+export const MAX_INVITE = 4096
 /** Longest swarm key. (bytes of UTF-8) */
 export const MAX_SWARM_KEY = 1024
 /** Largest speaker delay that can be set. (milliseconds) */

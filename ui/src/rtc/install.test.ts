@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
+import { iceServersOf } from '../state/ice'
 import { FakeHost } from './fake-host'
 import { installRtc } from './install'
 
@@ -22,6 +23,15 @@ test('a page without WebRTC gets it, and what an earlier page left is closed fir
   await connection.setRemoteDescription(new RTCSessionDescription({ type: 'offer', sdp: 'v=0' }))
   await connection.addIceCandidate(new RTCIceCandidate({ candidate: 'candidate:1', sdpMid: '0' }))
   expect(host.calls).toEqual(['reset', 'open', 'setRemote', 'addCandidate'])
+})
+
+test('a server that the relay names is asked with its name and password', async () => {
+  const host = new FakeHost()
+  await installRtc(host)
+  const turn = { urls: ['turn:turn.example'], username: '1795342400:ada', credential: 'c2VjcmV0' }
+  const connection = new RTCPeerConnection({ iceServers: iceServersOf([], [turn]) })
+  expect(host.configs).toEqual([{ iceServers: [turn] }])
+  connection.close()
 })
 
 test('WebRTC of the webview itself stays', async () => {

@@ -1,4 +1,5 @@
-/** Servers that help devices on different networks, as a person types them. Pure. */
+/** Servers that help devices on different networks: those a person types, and the relay's own. Pure. */
+import type { IceServer } from '../protocol/generated/IceServer'
 
 /** One address per line, blank lines left out; null when a line is no address that can be used. */
 export function readIceServers(text: string): string[] | null {
@@ -18,6 +19,11 @@ export function iceServerOf(line: string): RTCIceServer | null {
   const { scheme, username, credential, host } = TURN.exec(line)?.groups ?? {}
   if (!scheme || !username || !credential || !host) return null
   return { urls: `${scheme}:${host}`, username, credential }
+}
+
+/** Every server to be asked: the person's, as typed, and then those that the relay names. */
+export function iceServersOf(typed: readonly string[], ofRelay: readonly IceServer[]): RTCIceServer[] {
+  return [...typed.flatMap((line) => iceServerOf(line) ?? []), ...ofRelay]
 }
 
 const STUN = /^stuns?:[^\s/@?]+$/

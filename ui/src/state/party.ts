@@ -109,6 +109,7 @@ function partsOf(newest: ReadonlySignal<View | null>): View {
   }
   const me = part('me')
   const swarm = part('swarm')
+  const lobby = part('lobby')
   const nearby = part('nearby')
   const files = part('files')
   const adding = part('adding')
@@ -126,6 +127,9 @@ function partsOf(newest: ReadonlySignal<View | null>): View {
     },
     get swarm() {
       return swarm.value
+    },
+    get lobby() {
+      return lobby.value
     },
     get nearby() {
       return nearby.value

@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { createFakeHost } from '../host/fake'
 import { stopped } from '../host/fake-parts'
 import { percentOf, sharesOf, slotsUsed, titleOf } from './files'
-import { iceServerOf, readIceServers } from './ice'
+import { iceServerOf, iceServersOf, readIceServers } from './ice'
 import { inOrder, nameOf } from './members'
 import { createParty } from './party'
 import { positionAt } from './position'
@@ -102,6 +102,16 @@ test('a TURN server is asked with its name and password', () => {
     credential: 'p:w',
   })
   expect(iceServerOf('stun:a.example')).toEqual({ urls: 'stun:a.example' })
+})
+
+test('the servers that the relay names are asked beside those that were typed', () => {
+  const relays = {
+    urls: ['turn:b.example', 'turns:b.example?transport=tcp'],
+    username: '1795342400:ada',
+    credential: 'c2VjcmV0',
+  }
+  expect(iceServersOf(['stun:a.example', 'not a server'], [relays])).toEqual([{ urls: 'stun:a.example' }, relays])
+  expect(iceServersOf([], [])).toEqual([])
 })
 
 describe('party', () => {

@@ -9,10 +9,11 @@ import type Peer from '@thaunknown/simple-peer/lite.js'
 import type { Host } from '../host/host'
 import type { InfoHash } from '../protocol/generated/InfoHash'
 import type { Intent } from '../protocol/generated/Intent'
+import type { SwarmView } from '../protocol/generated/SwarmView'
 import type { TransferRates } from '../protocol/generated/TransferRates'
 import type { UserId } from '../protocol/generated/UserId'
 import type { View } from '../protocol/generated/View'
-import { iceServerOf } from '../state/ice'
+import { iceServersOf } from '../state/ice'
 import { loadEngine } from './engine'
 import type { Engine } from './engine'
 import { createLinks, EARLY_CALL_KEPT } from './links'
@@ -26,7 +27,10 @@ import { carryTorrent, OURS } from './torrent'
 import type { CarriedTorrent } from './torrent'
 
 /** The part of a view that concerns transfers. */
-export type SwarmState = Pick<View, 'me' | 'transfers'> & { readonly settings: Pick<View['settings'], 'network'> }
+export type SwarmState = Pick<View, 'me' | 'transfers'> & {
+  readonly settings: Pick<View['settings'], 'network'>
+  readonly swarm: Pick<SwarmView, 'ice'> | null
+}
 
 export interface Swarm {
   handleView(view: SwarmState): void
@@ -280,7 +284,7 @@ function createOutbox(host: Host): (intent: Intent) => void {
 }
 
 function iceServers(view: SwarmState): RTCIceServer[] {
-  return view.settings.network.iceServers.flatMap((line) => iceServerOf(line) ?? [])
+  return iceServersOf(view.settings.network.iceServers, view.swarm?.ice ?? [])
 }
 
 function reportFault(host: Host, text: string): void {

@@ -1,14 +1,18 @@
 /** The built window in a browser, on a made-up party: journeys, access, and what it asks of the network. */
 import axe from 'axe-core'
+import jsQR from 'jsqr'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ar } from '../../src/i18n/ar'
 import { LANGUAGES } from '../../src/i18n/languages'
 import { openBrowser, serveSite } from './browser'
 import type { Site } from './browser'
-import { LOOKS, SCREENS, SIZES, show, unfold } from './screens'
+import { CHOSEN_LOOKS, EVERY_LOOK, LOOKS, SCREENS, SIZES, SPOKEN, show, unfold } from './screens'
 
 const { phone: PHONE, desktop: DESKTOP } = SIZES
+
+/** For one step in the page, on a machine with other work. (milliseconds) */
+const PATIENCE = 120_000
 
 let browser: Browser
 let site: Site
@@ -30,11 +34,10 @@ afterEach(async () => {
   await page.context().close()
 })
 
-test('someone joins, adds a song, plays it and leaves', async () => {
+test('someone starts a party in one press, adds a song, plays it and leaves', async () => {
   await open('lobby', { viewport: PHONE })
-  await page.getByLabel('Party key').fill('green river')
-  await page.getByRole('button', { name: 'Join', exact: true }).click()
-  await page.getByRole('heading', { level: 1, name: 'green river' }).waitFor()
+  await page.getByRole('button', { name: 'Start a party here' }).click()
+  await page.getByRole('heading', { level: 1, name: 'Blue Otter' }).waitFor()
 
   await page.getByRole('button', { name: 'Add music' }).click()
   await page.getByRole('button', { name: /^Choose Track/ }).click()
@@ -51,20 +54,73 @@ test('someone joins, adds a song, plays it and leaves', async () => {
   expect(complaints).toEqual([])
 })
 
+test('someone invites by a link, and someone else pastes it, is asked and joins', async () => {
+  await open('party', { viewport: DESKTOP, permissions: ['clipboard-read', 'clipboard-write'] })
+  await page.getByRole('button', { name: 'Invite' }).click()
+  await page.getByRole('button', { name: 'Copy link' }).click()
+  await page.getByRole('button', { name: 'Copied' }).waitFor()
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'Leave' }).click()
+
+  await page.getByLabel('Party key').focus()
+  await page.keyboard.press('Control+V')
+  const question = page.getByRole('dialog', { name: 'Join Blue Otter?' })
+  await question.getByText('ws://192.0.2.10:8080/ws').waitFor()
+  expect(await question.innerText(), 'the key is hidden').not.toContain('aloe boxer')
+  await question.getByRole('button', { name: 'Not now' }).click()
+  await question.waitFor({ state: 'detached' })
+
+  await page.keyboard.press('Control+V')
+  await question.getByRole('button', { name: 'Join this party' }).click()
+  await page.getByRole('heading', { level: 1, name: 'Blue Otter' }).waitFor()
+  expect(complaints).toEqual([])
+})
+
+test('a party of the past is a press away, and gone from the list when forgotten', async () => {
+  await open('lobby', { viewport: PHONE })
+  await page.getByRole('button', { name: 'Join again: Leo’s phone' }).click()
+  await page.getByRole('heading', { level: 1, name: 'Leo’s phone' }).waitFor()
+  await page.getByRole('button', { name: 'Leave' }).click()
+  await page.getByRole('button', { name: 'Forget Leo’s phone and its key' }).click()
+  await expect.poll(() => page.getByRole('region', { name: 'Recent parties' }).getByRole('listitem').count()).toBe(1)
+})
+
+test.each([
+  ['on a phone, in the dark', { viewport: { width: 320, height: 640 }, colorScheme: 'dark' }],
+  ['on a desktop', { viewport: DESKTOP, colorScheme: 'light' }],
+  ['with colours of the person’s own choice', { viewport: PHONE, forcedColors: 'active' }],
+] as const)('a phone that knows nothing of this app reads the invitation’s code %s', async (_how, options) => {
+  await open('party', options)
+  await page.getByRole('button', { name: 'Invite' }).click()
+  const code = page.getByRole('img', { name: 'QR code of the invitation' })
+  expect((await code.boundingBox())?.width, 'wide enough for a camera').toBeGreaterThanOrEqual(240)
+  const { data, width, height } = await pixelsOf(await code.screenshot())
+  expect(jsQR(data, width, height, { inversionAttempts: 'dontInvert' })?.data).toBe(
+    'swarm://join#v=1&k=aloe-boxer-cedar-dial-emu-fifty-grub&n=Blue%20Otter&r=192.0.2.10:8080',
+  )
+})
+
 test('everything on the way in can be done by keyboard', async () => {
   await open('lobby', { viewport: DESKTOP })
   await page.keyboard.press('Tab')
+  await page.keyboard.press('Control+A')
   await page.keyboard.type('green river')
   await page.keyboard.press('Enter')
-  await page.getByRole('heading', { level: 1, name: 'green river' }).waitFor()
-
-  await page.getByRole('button', { name: 'Settings' }).focus()
+  await page.getByRole('heading', { level: 1, name: 'Blue Otter' }).waitFor()
+  await page.getByRole('button', { name: 'Leave' }).press('Enter')
+  await page.getByLabel('Party key').focus()
+  await page.keyboard.type('green river')
   await page.keyboard.press('Enter')
-  await page.getByRole('dialog', { name: 'Settings' }).waitFor()
-  await page.keyboard.press('Escape')
-  await page.getByRole('dialog').waitFor({ state: 'detached' })
-  const focused = await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))
-  expect(focused, 'closing a sheet gives the focus back').toBe('Settings')
+  await page.getByRole('heading', { level: 1, name: 'Blue Otter' }).waitFor()
+
+  for (const name of ['Settings', 'Invite']) {
+    await page.getByRole('button', { name }).focus()
+    await page.keyboard.press('Enter')
+    await page.getByRole('dialog', { name }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await expect.poll(() => focused(), { message: 'closing a sheet gives the focus back' }).toBe(name)
+  }
 })
 
 test('the director moves the song by keyboard, repeats it and says what follows', async () => {
@@ -94,9 +150,7 @@ test('someone sees that this device is in sync, watches the plot and saves a tra
   const panel = page.getByRole('region', { name: 'Sync of this device' })
   await panel.getByText('Locked', { exact: true }).waitFor()
   const plot = panel.locator('figure path').last()
-  await expect
-    .poll(async () => (await plot.getAttribute('d'))?.split('L').length, { timeout: 5_000 })
-    .toBeGreaterThan(4)
+  await expect.poll(async () => (await plot.getAttribute('d'))?.split('L').length).toBeGreaterThan(4)
   expect(await panel.getByRole('cell').allInnerTexts()).toEqual(Array(4).fill(expect.stringMatching(/µs$/)))
   await panel.getByRole('button', { name: 'Save trace' }).click()
   await panel.getByText(/\.jsonl$/).waitFor()
@@ -107,7 +161,7 @@ test('the position moves while the song plays, and not with reduced motion alone
   await open('guest', { viewport: DESKTOP, reducedMotion: 'reduce' })
   const bar = page.getByRole('progressbar', { name: 'Position' })
   const before = Number(await bar.getAttribute('value'))
-  await expect.poll(async () => Number(await bar.getAttribute('value')), { timeout: 5_000 }).toBeGreaterThan(before)
+  await expect.poll(async () => Number(await bar.getAttribute('value'))).toBeGreaterThan(before)
 })
 
 test('a picture of a song is drawn under the window’s own policy', async () => {
@@ -133,19 +187,30 @@ test('nothing outside is asked for', async () => {
   expect(asked.filter((url) => !url.startsWith(site.url) && !url.startsWith('blob:'))).toEqual([])
 })
 
-describe.each(LOOKS)('$name', ({ words, options }) => {
-  test.each(SCREENS)('the screen $name is open to everyone', async (screen) => {
-    await openPage(options)
-    await show(page, site.url, screen, words)
+test.each(process.env['EVERY_LOOK'] ? EVERY_LOOK : CHOSEN_LOOKS)(
+  'the screen $screen.name is open to everyone: $look.name',
+  async ({ screen, look }) => {
+    await openPage(look.options)
+    await show(page, site.url, screen, look.words)
     await unfold(page)
     expect(await findings()).toEqual([])
     expect(await overflow(), 'nothing sticks out at the side').toBe(0)
     expect(await smallTargets(), 'everything to press is 44 px or more').toEqual([])
-  })
+  },
+)
+
+test('the looks taken every time show each screen in both themes, at both sizes and from either side', () => {
+  for (const screen of SCREENS) {
+    const looks = CHOSEN_LOOKS.filter((each) => each.screen === screen).map((each) => each.look)
+    expect(new Set(looks.map(({ options }) => options.colorScheme)).size).toBe(2)
+    expect(new Set(looks.map(({ options }) => options.viewport)).size).toBe(2)
+    expect(new Set(looks.map(({ options }) => LANGUAGES[options.locale].direction)).size).toBe(2)
+  }
+  expect(new Set(CHOSEN_LOOKS.map(({ look }) => look.name))).toEqual(new Set(LOOKS.map(({ name }) => name)))
 })
 
-describe.each(Object.keys(LANGUAGES))('in %s', (locale) => {
-  test.each(['lobby', 'crowd', 'paused', 'guest'])(
+describe.each(Object.entries(SPOKEN))('in %s', (locale, { invite, room, settings }) => {
+  test.each(['lobby', 'invited', 'crowd', 'paused', 'guest'])(
     'the %s screen fits 320 px, as at 400 percent zoom',
     async (scene) => {
       await open(scene, { viewport: { width: 320, height: 256 }, locale })
@@ -154,10 +219,13 @@ describe.each(Object.keys(LANGUAGES))('in %s', (locale) => {
     },
   )
 
-  test('the settings fit a screen at 200 percent zoom, and every text is whole', async () => {
+  test.each([
+    ['settings sheet', room.settings, settings.title],
+    ['invite sheet', invite.open, invite.title('Blue Otter')],
+  ])('the %s fits a screen at 200 percent zoom, and every text is whole', async (_sheet, button, name) => {
     await open('party', { viewport: { width: 320, height: 400 }, deviceScaleFactor: 2, locale })
-    await page.getByRole('button').nth(1).click()
-    await page.getByRole('dialog').waitFor()
+    await page.getByRole('button', { name: button, exact: true }).click()
+    await page.getByRole('dialog', { name }).waitFor()
     expect(await overflow()).toBe(0)
     const cut = await page.evaluate(() =>
       [...document.querySelectorAll('dialog *')]
@@ -212,10 +280,10 @@ test('by keyboard the player is one step away, and what has the focus is not beh
     await page.keyboard.press('Tab')
     const name = await page.evaluate(() => {
       const player = document.getElementById('player')
-      const focused = document.activeElement
-      if (!player || !focused || player.contains(focused)) return null
-      const { bottom } = focused.getBoundingClientRect()
-      return bottom > player.getBoundingClientRect().top + 1 ? focused.outerHTML.slice(0, 80) : null
+      const active = document.activeElement
+      if (!player || !active || active === document.body || player.contains(active)) return null
+      const { bottom } = active.getBoundingClientRect()
+      return bottom > player.getBoundingClientRect().top + 1 ? active.outerHTML.slice(0, 80) : null
     })
     if (name !== null) hidden.push(name)
   }
@@ -228,10 +296,10 @@ test('whatever has the focus shows it', async () => {
   for (let step = 0; step < 20; step += 1) {
     await page.keyboard.press('Tab')
     const plain = await page.evaluate(() => {
-      const focused = document.activeElement
-      if (!focused || focused === document.body) return null
-      const { outlineStyle, outlineWidth } = getComputedStyle(focused)
-      return outlineStyle === 'none' || outlineWidth === '0px' ? focused.outerHTML.slice(0, 80) : null
+      const active = document.activeElement
+      if (!active || active === document.body) return null
+      const { outlineStyle, outlineWidth } = getComputedStyle(active)
+      return outlineStyle === 'none' || outlineWidth === '0px' ? active.outerHTML.slice(0, 80) : null
     })
     if (plain !== null) unmarked.push(plain)
   }
@@ -258,6 +326,7 @@ async function open(scene: string | null, options: BrowserContextOptions): Promi
 async function openPage(options: BrowserContextOptions): Promise<void> {
   const context = await browser.newContext(options)
   page = await context.newPage()
+  page.setDefaultTimeout(PATIENCE)
   complaints = []
   asked = []
   page.on('request', (request) => asked.push(request.url()))
@@ -277,6 +346,27 @@ async function findings(): Promise<string[]> {
     })
     return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 160)}`))
   })
+}
+
+function focused(): Promise<string | null | undefined> {
+  return page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent)
+}
+
+/** What a camera would see of a picture: four bytes for every point. */
+async function pixelsOf(png: Buffer): Promise<{ data: Uint8ClampedArray; width: number; height: number }> {
+  const [width, height, ...bytes] = await page.evaluate(
+    async (source) => {
+      const image = new Image()
+      image.src = source
+      await image.decode()
+      const canvas = new OffscreenCanvas(image.width, image.height)
+      const drawing = canvas.getContext('2d')
+      drawing?.drawImage(image, 0, 0)
+      return [image.width, image.height, ...(drawing?.getImageData(0, 0, image.width, image.height).data ?? [])]
+    },
+    `data:image/png;base64,${png.toString('base64')}`,
+  )
+  return { data: Uint8ClampedArray.from(bytes), width: width ?? 0, height: height ?? 0 }
 }
 
 function overflow(): Promise<number> {

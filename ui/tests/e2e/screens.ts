@@ -4,7 +4,11 @@ import { SCENES } from '../../src/host/scene'
 import type { Scene } from '../../src/host/scene'
 import type { Catalogue } from '../../src/i18n/en'
 import { ar } from '../../src/i18n/ar'
+import { de } from '../../src/i18n/de'
 import { en } from '../../src/i18n/en'
+import { fr } from '../../src/i18n/fr'
+import { LANGUAGES, isLanguage } from '../../src/i18n/languages'
+import type { Language } from '../../src/i18n/languages'
 
 export interface Screen {
   readonly name: string
@@ -45,6 +49,44 @@ export const SCREENS: readonly Screen[] = [
     },
   },
   {
+    name: 'key easy to guess',
+    scene: 'lobby',
+    enter: (page, { join }) => page.getByLabel(join.newKey, { exact: true }).fill('k'),
+  },
+  {
+    name: 'start without a key',
+    scene: 'lobby',
+    async enter(page, { join }) {
+      await page.getByLabel(join.newKey, { exact: true }).fill('')
+      await page.getByRole('button', { name: join.start }).click()
+    },
+  },
+  {
+    name: 'key of a recent party shown',
+    scene: 'lobby',
+    async enter(page, { keys }) {
+      await page.getByRole('button', { name: keys.show }).first().click()
+      await page.getByRole('button', { name: keys.hide }).waitFor()
+    },
+  },
+  {
+    name: 'key of an invitation shown',
+    scene: 'invited',
+    async enter(page, { keys }) {
+      const question = page.getByRole('dialog')
+      await question.getByRole('button', { name: keys.show }).click()
+      await question.getByRole('button', { name: keys.hide }).waitFor()
+    },
+  },
+  {
+    name: 'invite',
+    scene: 'party',
+    async enter(page, { invite }) {
+      await page.getByRole('button', { name: invite.open, exact: true }).click()
+      await page.getByRole('img', { name: invite.code }).waitFor()
+    },
+  },
+  {
     name: 'everything unfolded',
     scene: 'crowd',
     enter: unfold,
@@ -80,22 +122,41 @@ export const SIZES = { phone: { width: 360, height: 740 }, desktop: { width: 128
 
 export const THEMES = ['light', 'dark'] as const
 
-/** One language of each direction. */
-export const SPOKEN = { en, ar } as const satisfies Record<string, Catalogue>
+export const SPOKEN = { en, de, fr, ar } as const satisfies Record<Language, Catalogue>
+
+const LOCALES = Object.keys(LANGUAGES).filter(isLanguage)
 
 /** Every theme at every size in every language, with what is put on the page to get it. */
 export const LOOKS = THEMES.flatMap((colorScheme) =>
   Object.entries(SIZES).flatMap(([size, viewport]) =>
-    Object.entries(SPOKEN).map(
-      ([locale, words]) =>
+    LOCALES.map(
+      (locale) =>
         ({
           name: `${colorScheme} ${size} ${locale}`,
-          words,
+          words: SPOKEN[locale],
           options: { colorScheme, viewport, locale, reducedMotion: 'reduce' },
         }) as const,
     ),
   ),
 )
+
+/** Each screen in every look. */
+export const EVERY_LOOK = SCREENS.flatMap((screen) => LOOKS.map((look) => ({ screen, look })))
+
+const FROM_LEFT = LOOKS.filter(({ options }) => LANGUAGES[options.locale].direction === 'ltr')
+const FROM_RIGHT = LOOKS.filter(({ options }) => LANGUAGES[options.locale].direction === 'rtl')
+
+/**
+ * Each screen in two looks that have nothing in common: one written from left to right, the other
+ * from right to left in the other theme at the other size. All looks take turns.
+ */
+export const CHOSEN_LOOKS = SCREENS.flatMap((screen, index) => {
+  const one = FROM_LEFT[index % FROM_LEFT.length]
+  const other = FROM_RIGHT.find(
+    ({ options }) => options.colorScheme !== one?.options.colorScheme && options.viewport !== one?.options.viewport,
+  )
+  return one && other ? [one, other].map((look) => ({ screen, look })) : []
+})
 
 /** Goes to a screen as it is when a person has just come there. */
 export async function show(page: Page, url: string, { scene, enter }: Screen, words: Catalogue): Promise<void> {

@@ -145,6 +145,7 @@ window.member = {
   tasks(transfers) {
     swarm.handleView({
       me: { userId: me, alias: me },
+      swarm: null,
       transfers,
       settings: { network: { publicTrackers: false, iceServers: [] } },
     })

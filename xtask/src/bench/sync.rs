@@ -123,23 +123,23 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         profile: arguments.profile,
     };
     let (mut reports, mut lines, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    let holds = |report: &Report| report.missed().is_empty();
     for part in parts(&arguments.scenario) {
         let (title, outcome) = match part {
             Part::Row(row) => {
                 println!("{} ({} s)", row.title(), run.seconds);
-                let holds = |(report, _): &(Report, Line)| report.missed().is_empty();
-                let measured = stillness::measured(|| row.measure(&run), holds);
-                (
-                    row.title(),
-                    measured.map(|(report, line)| {
-                        lines.push(line);
-                        report
-                    }),
-                )
+                let mut line = None;
+                let measure = || {
+                    let (report, measured) = row.measure(&run)?;
+                    line = Some(measured);
+                    Ok(report)
+                };
+                let measured = stillness::measured(measure, holds);
+                lines.extend(line.filter(|_| measured.is_ok()));
+                (row.title(), measured)
             }
             Part::Fault(fault) => {
                 println!("{}", fault.title);
-                let holds = |report: &Report| report.missed().is_empty();
                 (fault.title, stillness::measured(|| (fault.show)(&run), holds))
             }
         };

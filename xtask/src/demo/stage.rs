@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
 use anyhow::{Context, Result, ensure};
-use protocol::LocalTime;
 use protocol::time::Span;
+use protocol::{LocalTime, SwarmKey};
 
 use super::display::Display;
 use super::member::{Launch, Member};
@@ -123,9 +123,14 @@ impl Stage {
         self.port
     }
 
-    /// Where plain WebTorrent clients meet.
-    pub fn tracker_url(&self) -> String {
-        format!("ws://127.0.0.1:{}/announce", self.port)
+    /// Where plain WebTorrent clients meet the members.
+    ///
+    /// # Errors
+    ///
+    /// Never with a key that is one.
+    pub fn tracker_url(&self) -> Result<String> {
+        let namespace = SwarmKey::parse(&KEY)?.tracker_namespace();
+        Ok(format!("ws://127.0.0.1:{}/announce/{namespace}", self.port))
     }
 
     /// Starts a member; `arguments` are added to its command line.

@@ -61,6 +61,7 @@ const APT: List = &[
     (Purpose::Test, "supertux-data", "real songs under a free licence"),
     (Purpose::Test, "snapserver", "Snapcast, to measure beside"),
     (Purpose::Test, "snapclient", "its player"),
+    (Purpose::Test, "coturn", "a TURN server to show credentials to"),
 ];
 
 const DNF: List = &[
@@ -84,6 +85,7 @@ const DNF: List = &[
     (Purpose::Test, "chromium", "browser tests, unmodified WebTorrent"),
     (Purpose::Test, "ffmpeg-free", "the same song in every format"),
     (Purpose::Test, "supertux", "real songs under a free licence"),
+    (Purpose::Test, "coturn", "a TURN server to show credentials to"),
 ];
 
 const PACMAN: List = &[
@@ -104,6 +106,7 @@ const PACMAN: List = &[
     (Purpose::Test, "chromium", "browser tests, unmodified WebTorrent"),
     (Purpose::Test, "ffmpeg", "the same song in every format"),
     (Purpose::Test, "supertux", "real songs under a free licence"),
+    (Purpose::Test, "coturn", "a TURN server to show credentials to"),
 ];
 
 /// macOS brings window and sound itself.

@@ -8,7 +8,7 @@ const LONGEST: usize = 500;
 /// The files that may read a clock. Everything else is told the time.
 const CLOCKS: &[&str] = &[
     "crates/audio-engine/src/clock.rs",
-    "crates/peer/src/suspend.rs",
+    "crates/time-socket/src/sleep.rs",
     "crates/time-socket/src/lib.rs",
     "crates/time-socket/src/stamp.rs",
     "crates/webrtc-bridge/src/runtime.rs",

@@ -344,6 +344,23 @@ fn who_comes_late_waits_for_enough_to_play_on_without_a_hole() {
 }
 
 #[test]
+fn who_never_gets_enough_to_play_on_plays_what_there_is() {
+    let mut stage = Stage::new(7, 48_000, 2, Oscillator::fast_by(10.0));
+    stage.know_the_clock();
+    let begin = stage.now() - 3.0;
+    stage.load(song_file(44_100, 20.0), begin, 0.0);
+    (0..100).for_each(|_| stage.callback_only());
+    // A quarter of a second is there, and what comes is no more than what is played.
+    stage.decode(30);
+    for turn in 0..300 {
+        stage.callback_only();
+        stage.decode(1 + usize::from(turn % 3 == 0));
+    }
+    let last = &stage.tape[stage.tape.len() - 20_000..];
+    assert!(last.iter().any(|(_, sample)| sample.abs() > 0.1), "silent for ever");
+}
+
+#[test]
 fn every_number_of_channels_hears_the_song_in_front() {
     for channels in [1, 2, 6, 8] {
         let mut stage = Stage::new(4, 48_000, channels, Oscillator::fast_by(0.0));

@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should end")]
 
 mod files;
+mod joining;
 mod stage;
 mod swarm;

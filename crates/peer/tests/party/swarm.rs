@@ -6,6 +6,8 @@ use protocol::ids::UserId;
 use protocol::limits;
 use protocol::time::Millis;
 
+use relay_server::{Relay, TurnServer};
+
 use crate::stage::{Member, relay_on, song};
 
 fn id(text: &str) -> UserId {
@@ -27,6 +29,22 @@ async fn members_with_one_key_meet_and_the_lowest_id_leads() {
     let stranger = Member::joined(root.path(), "c", "red fox", relay.local_addr()).await;
     let view = stranger.directs().await;
     assert_eq!(view.swarm.as_ref().unwrap().members.len(), 1, "other keys are other swarms");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_window_is_shown_the_servers_that_the_relay_names() {
+    let root = tempfile::tempdir().unwrap();
+    let server = TurnServer {
+        urls: vec!["turn:turn.example.org".to_owned()],
+        secret: "north".to_owned(),
+        lifetime: std::time::Duration::from_secs(3_600),
+    };
+    let relay = Relay::builder().turn(Some(server)).spawn().await.unwrap();
+    let a = Member::joined(root.path(), "a", "blue otter", relay.local_addr()).await;
+    let view = a.sees("a server", |v| v.swarm.as_ref().is_some_and(|s| !s.ice.is_empty())).await;
+    let server = &view.swarm.as_ref().unwrap().ice[0];
+    assert_eq!(server.urls, ["turn:turn.example.org"]);
+    assert!(server.username.as_ref().unwrap().ends_with(":a") && server.credential.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -172,6 +172,10 @@ impl Neighbour {
         [t0, t3]: [LocalTime; 2],
     ) -> bool {
         let is_back = self.path.is_none();
+        // Where it was may still be told of after it has gone.
+        if is_back && self.port.is_some_and(|port| port != address.port()) {
+            self.filter.restart();
+        }
         if is_back {
             self.path = Some(address);
             self.port = Some(address.port());
@@ -255,6 +259,24 @@ mod tests {
                 assert!(error.abs() < Span::from_micros(10), "{error:?} off at {address}");
             }
         }
+    }
+
+    #[test]
+    fn so_is_one_that_its_forerunner_is_still_told_of() {
+        let ahead = Span::from_secs(100);
+        let [before, after] = [5_000, 6_000].map(|port| SocketAddr::from(([10, 0, 0, 1], port)));
+        let mut neighbour = Neighbour::new(Tag(7), at(0), None);
+        neighbour.reach_at(at(0), &[before]);
+        (0..20).for_each(|number| answer(&mut neighbour, before, number, ahead));
+        neighbour.reach_at(at(20), &[before, after]);
+        let mut asked = 20;
+        while neighbour.is_alive() {
+            neighbour.take_due(at(asked), Interest::Other);
+            asked += 300;
+        }
+        assert!(neighbour.filter.estimate().is_some(), "it only fell silent");
+        answer(&mut neighbour, after, asked, ahead);
+        assert_eq!(neighbour.filter.estimate(), None);
     }
 
     fn answer(neighbour: &mut Neighbour, address: SocketAddr, number: i64, ahead: Span) {

@@ -8,6 +8,7 @@ use protocol::ids::{Label, UserId};
 use protocol::message::{ErrorCode, Joined, PeerInfo, PresenceAction};
 use protocol::time::{LocalTime, SwarmTime};
 
+use super::asked::Asked;
 use super::asking::Asking;
 use super::restore::Restoration;
 use super::roster::Roster;
@@ -25,9 +26,7 @@ impl Session {
                     return;
                 }
                 let [t1, t2] = [t1, t2].map(SwarmTime::from);
-                // A useless exchange says so itself; the next one comes soon.
-                let _ = self.timeline.measure(ClockSample { t0: t0.into(), t1, t2, t3: received });
-                return;
+                return self.measure(ClockSample { t0: t0.into(), t1, t2, t3: received });
             }
             ServerMessage::Arm { arm, term } => {
                 if term >= self.roster.term() {
@@ -49,8 +48,9 @@ impl Session {
                 return;
             }
             ServerMessage::Error { code, message, in_reply_to } => {
-                if in_reply_to.as_deref() == Some("play") {
-                    self.forget_asked();
+                // What comes too fast is dropped without a word on which message it was.
+                if in_reply_to.as_deref() == Some("play") || code == ErrorCode::RateLimited {
+                    self.asked.refused();
                 }
                 self.refused(code, &message);
                 return;
@@ -82,7 +82,10 @@ impl Session {
             // The next director follows in a message of its own; until then this one leads.
             ServerMessage::DirectorResign { .. } => {}
             ServerMessage::FileAnnounce { user_id, file } => self.roster.add_file(user_id, file),
-            ServerMessage::FileWithdraw { file_id } => self.roster.remove_file(&file_id),
+            ServerMessage::FileWithdraw { file_id } => {
+                self.asked.withdrawn(&file_id);
+                self.roster.remove_file(&file_id);
+            }
             ServerMessage::Readiness { user_id, files } => {
                 if user_id != self.config.user_id {
                     self.roster.set_readiness(&user_id, files);
@@ -96,7 +99,7 @@ impl Session {
             }
             ServerMessage::Play { playback, term } => {
                 if term >= self.roster.term() {
-                    self.asked.pop_front();
+                    self.asked.heard(&playback);
                     self.timeline.add(PlayoutPlan::from(&playback));
                     self.timeline.forget_past(now);
                     self.forget_lost_plan();
@@ -106,6 +109,7 @@ impl Session {
             ServerMessage::Stop { term } => {
                 if term >= self.roster.term() {
                     self.timeline.set_schedule(Schedule::silent());
+                    self.asked = Asked::default();
                     self.forget_lost_plan();
                     self.owes_stop = false;
                 }
@@ -147,6 +151,13 @@ impl Session {
         self.announce_files();
         self.settle_owed_stop();
         self.retake_lead();
+        // In the same term nobody else has said anything meanwhile. A room begun anew counts its
+        // terms from one, and this member may lead it as before.
+        let is_same_lead = before.director() == self.roster.director()
+            && (is_new_room || before.term() == self.roster.term());
+        if !is_same_lead {
+            self.asked = Asked::default();
+        }
         if before.director() != self.roster.director() {
             self.tell_director();
         }
@@ -163,7 +174,7 @@ impl Session {
     fn seat(&mut self, user_id: UserId, term: u64, claim: Claim) {
         let before = self.roster.director().cloned();
         if self.roster.seat(user_id, term, claim) && before.as_ref() != self.roster.director() {
-            self.forget_asked();
+            self.asked = Asked::default();
             self.tell_director();
         }
     }

@@ -14,7 +14,7 @@ use protocol::message::PeerInfo;
 use protocol::sync::{Arm, Armed};
 use protocol::time::{LocalTime, MediaTime, Millis, Span};
 
-use super::wishes::Follower;
+use super::asked::Follower;
 use super::{Link, Output, Session};
 use crate::readiness::{self, Progress};
 use crate::schedule::{PlayoutPlan, Turn, lead};
@@ -45,7 +45,7 @@ pub(super) struct Aim {
 #[derive(Clone, Debug)]
 pub(super) struct Start {
     number: u32,
-    aim: Aim,
+    pub aim: Aim,
     began: LocalTime,
     answers: BTreeMap<UserId, Armed>,
     /// Nobody is waited for any more.
@@ -136,7 +136,7 @@ impl Session {
             self.send(ClientMessage::SelectFile { file_id: file_id.clone() });
         }
         let plan = PlayoutPlan { repeat, ..PlayoutPlan::playing(file_id, anchor, position) };
-        self.put_on_air(plan, follower);
+        self.put_on_air(&plan, follower);
     }
 
     /// How far ahead everyone must hear of a change.

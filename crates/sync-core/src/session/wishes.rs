@@ -7,21 +7,21 @@
 use protocol::ClientMessage;
 use protocol::host::{LogLevel, NoticeCode};
 use protocol::ids::FileId;
-use protocol::limits::MAX_SCHEDULE;
-use protocol::message::Playback;
 use protocol::time::{LocalTime, MediaTime, SwarmTime};
 
+use super::asked::{Asked, Follower};
 use super::start::Aim;
 use super::{Link, Session, Wish};
 use crate::readiness;
 use crate::schedule::{PlayoutPlan, Schedule, Turn};
 
-/// What follows the song on air once that has been heard to its end.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Follower {
-    file_id: FileId,
-    /// Where the song before it ends.
-    end: MediaTime,
+/// What will be on air when a change can be heard.
+struct Coming {
+    /// When that is.
+    then: SwarmTime,
+    plan: PlayoutPlan,
+    /// What follows the song.
+    follower: Option<Follower>,
 }
 
 impl Session {
@@ -80,7 +80,7 @@ impl Session {
             Wish::PlayNext { file_id, end } => self.play_next(now, file_id, end),
             Wish::Stop => {
                 self.start = None;
-                self.forget_asked();
+                self.asked = Asked::default();
                 self.owes_stop = true;
                 self.send(ClientMessage::Stop);
             }
@@ -109,100 +109,54 @@ impl Session {
     /// Changes what is on air, at an instant that everyone hears of in time. `change` gets the
     /// plan as it will stand then.
     fn alter(&mut self, now: LocalTime, change: impl FnOnce(&mut PlayoutPlan)) {
-        let Some((then, plan)) = self.plan_to_come(now) else { return };
+        let Some(Coming { then, plan, follower }) = self.coming(now) else { return };
         self.start = None;
-        let follower = self.follower_of(&plan);
         let position = plan.position_at(then).max(MediaTime::default());
         let mut plan = PlayoutPlan { anchor: then, position, ..plan };
         change(&mut plan);
-        self.put_on_air(plan, follower);
+        self.put_on_air(&plan, follower);
     }
 
     /// Asks for `plan`, and that what followed the song follows it still.
-    pub(super) fn put_on_air(&mut self, plan: PlayoutPlan, follower: Option<Follower>) {
-        self.waiting = None;
-        self.ask_for(plan.clone());
-        let Some(follower) = follower else { return };
-        // What stands still or repeats has no end that could be told.
-        if plan.is_paused || plan.repeat.is_some() {
-            self.waiting = Some(follower);
-            return;
+    pub(super) fn put_on_air(&mut self, plan: &PlayoutPlan, follower: Option<Follower>) {
+        for playback in self.asked.put_on_air(plan, follower) {
+            self.send(ClientMessage::Play(playback));
         }
-        // A place beyond its end ends the song at once.
-        let begins = plan.time_of(follower.end).max(plan.anchor);
-        self.ask_for(PlayoutPlan::playing(follower.file_id, begins, MediaTime::default()));
     }
 
-    fn ask_for(&mut self, plan: PlayoutPlan) {
-        self.send(ClientMessage::Play(Playback::from(&plan)));
-        // More than a schedule holds is not looked at either.
-        if self.asked.len() == MAX_SCHEDULE {
-            self.asked.pop_front();
-        }
-        self.asked.push_back(plan);
-    }
-
-    /// What this member asked to play is confirmed, refused or overtaken.
-    pub(super) fn forget_asked(&mut self) {
-        self.asked.clear();
-        self.waiting = None;
-    }
-
-    /// What will be on air once the relay has confirmed all that this member asked for.
-    fn coming(&self) -> Schedule {
-        let mut coming = self.timeline.schedule().clone();
-        self.asked.iter().cloned().for_each(|plan| coming.add(plan));
-        coming
-    }
-
-    fn follower_of(&self, plan: &PlayoutPlan) -> Option<Follower> {
-        let coming = self.coming();
-        let next = coming.plans().iter().find(|next| next.anchor > plan.anchor);
-        let follows = |next: &&PlayoutPlan| {
-            !next.is_paused && next.position == MediaTime::default() && plan.repeat.is_none()
-        };
-        let told = next.filter(follows).map(|next| Follower {
-            file_id: next.file_id.clone(),
-            end: plan.position_at(next.anchor),
-        });
-        told.or_else(|| self.waiting.clone())
-    }
-
-    /// The earliest instant at which a change reaches everyone, and what will be on air then.
-    /// Tells the person if that cannot be said: while the clock is unknown, or the song is still
-    /// told in the clock of an earlier relay.
-    fn plan_to_come(&mut self, now: LocalTime) -> Option<(SwarmTime, PlayoutPlan)> {
+    /// What will be on air at the earliest instant at which a change reaches everyone. Tells the
+    /// person if that cannot be said: while the clock is unknown, or the song is still told in
+    /// the clock of an earlier relay.
+    fn coming(&mut self, now: LocalTime) -> Option<Coming> {
         let Some(clock) = self.timeline.settled_clock(now) else {
             let detail = "the relay's clock is still being learnt; try again in a moment";
             self.notice(LogLevel::Warning, NoticeCode::RelayRefused, detail);
             return None;
         };
-        let coming = self.coming();
-        let earliest = clock.to_swarm(now) + self.lead();
-        // A pause that lies ahead counts as made: the lead may be shorter than it was then.
-        let pause = coming.plans().iter().find(|plan| plan.is_paused && plan.anchor > earliest);
-        let then = pause.map_or(earliest, |pause| pause.anchor);
-        Some((then, coming.plan_at(then)?.clone()))
+        let then = self.asked.not_before(clock.to_swarm(now) + self.lead());
+        let schedule = self.asked.coming(self.timeline.schedule());
+        let plan = schedule.plan_at(then)?.clone();
+        let follower = self.asked.follower_of(&plan, &schedule);
+        Some(Coming { then, plan, follower })
     }
 
     /// Goes on, or goes elsewhere, in the song on air.
     fn go_on(&mut self, now: LocalTime, place: Option<MediaTime>) {
-        let Some((_, plan)) = self.plan_to_come(now) else { return };
-        let follower = self.follower_of(&plan);
-        let PlayoutPlan { file_id, position, repeat, .. } = plan.clone();
+        let Some(Coming { plan, follower, .. }) = self.coming(now) else { return };
+        let PlayoutPlan { file_id, position, repeat, is_paused, .. } = plan;
         match place {
-            Some(place) if plan.is_paused => {
+            Some(place) if is_paused => {
                 self.alter(now, |plan| plan.position = place.max(MediaTime::default()));
             }
             // Nobody has to be asked for what everybody holds whole.
             Some(place) if self.everyone_holds(&file_id) => {
                 self.alter(now, |plan| plan.position = place.max(MediaTime::default()));
             }
-            None if plan.is_paused && self.everyone_holds(&file_id) => {
+            None if is_paused && self.everyone_holds(&file_id) => {
                 self.alter(now, |plan| plan.is_paused = false);
             }
             Some(position) => self.begin_start(now, Aim { file_id, position, repeat, follower }),
-            None if plan.is_paused => {
+            None if is_paused => {
                 self.begin_start(now, Aim { file_id, position, repeat, follower });
             }
             None => {}
@@ -220,21 +174,23 @@ impl Session {
         if !self.is_shared(&file_id) {
             return;
         }
-        let Some((then, plan)) = self.plan_to_come(now) else { return };
-        let follower = Follower { file_id, end };
-        if plan.is_paused {
-            self.waiting = Some(follower);
+        let Some(Coming { then, plan, .. }) = self.coming(now) else { return };
+        let follower = Follower { after: plan.file_id.clone(), file_id, end };
+        // A seek or a resume that others are still getting ready for brings it along.
+        let pending = self.start.as_mut().filter(|start| start.aim.file_id == plan.file_id);
+        if let Some(start) = pending {
+            start.aim.follower = Some(follower);
             return;
         }
         let position = plan.position_at(then).max(MediaTime::default());
-        let on_air = PlayoutPlan { anchor: then, position, repeat: None, ..plan.clone() };
-        // A song that repeats has no end.
-        if plan.repeat.is_some() {
-            return self.put_on_air(on_air, Some(follower));
+        let on_air = PlayoutPlan { anchor: then, position, ..plan };
+        // A song that repeats has no end; one that stands still gets on with it later.
+        if on_air.is_endless() && !on_air.is_paused {
+            return self.put_on_air(&PlayoutPlan { repeat: None, ..on_air }, Some(follower));
         }
-        // A song that will be over before everyone has heard is followed at once.
-        let begins = on_air.time_of(end).max(then);
-        self.ask_for(PlayoutPlan::playing(follower.file_id, begins, MediaTime::default()));
+        if let Some(playback) = self.asked.put_behind(&on_air, follower) {
+            self.send(ClientMessage::Play(playback));
+        }
     }
 
     fn stop_here(&mut self) {
@@ -242,7 +198,7 @@ impl Session {
             return;
         }
         self.timeline.set_schedule(Schedule::silent());
-        self.forget_asked();
+        self.asked = Asked::default();
         self.forget_lost_plan();
         self.owes_stop = self.is_director();
         self.changed = true;

@@ -5,7 +5,7 @@ mod relays;
 
 use protocol::host::NoticeCode;
 use protocol::ids::FileId;
-use protocol::message::{FileReadiness, Joined, PresenceAction, SharedFile};
+use protocol::message::{FileReadiness, Joined, Playback, PresenceAction, Repeat, SharedFile};
 use protocol::time::{LocalTime, MediaTime, Millis, Span, SwarmTime};
 use protocol::{ClientMessage, ErrorCode, ServerMessage};
 use rand::{RngExt, SeedableRng};
@@ -301,8 +301,8 @@ fn what_follows_a_repeated_song_begins_at_its_end_and_never_in_the_past() {
     for played in [1, 100] {
         let mut ada = Member::online("ada", &["ada"]);
         let [from, to] = [0.0, 10_000.0].map(|ms| Millis::new(ms).expect("a time"));
-        let repeat = protocol::message::Repeat::new(from, to);
-        let playback = protocol::message::Playback { repeat, ..playback(ada.swarm_now()) };
+        let repeat = Repeat::new(from, to);
+        let playback = Playback { repeat, ..playback(ada.swarm_now()) };
         ada.hear(ServerMessage::Play { playback, term: 1 });
         ada.run(Span::from_secs(played));
         ada.sent();
@@ -334,11 +334,12 @@ fn what_was_to_follow_follows_still_after_a_pause_a_seek_and_a_repeat() {
         ada.wish(Wish::Seek { position: at_second(100) });
         ends_before_file_2(&mut ada, "after a seek");
 
-        let [from, to] = [0.0, 10_000.0].map(|ms| Millis::new(ms).expect("a time"));
-        ada.wish(Wish::SetRepeat { repeat: protocol::message::Repeat::new(from, to) });
+        ada.wish(Wish::SetRepeat { repeat: repeat(90, 170) });
         assert_eq!(plays(&mut ada).len(), 1, "a song that repeats has no end");
         ada.wish(Wish::SetRepeat { repeat: None });
         ends_before_file_2(&mut ada, "after a repeat");
+        ada.wish(Wish::SetRepeat { repeat: repeat(0, 10) });
+        ends_before_file_2(&mut ada, "beyond a repeat");
 
         ada.wish(Wish::Seek { position: at_second(999) });
         let [elsewhere, next] = &plays(&mut ada)[..] else { panic!("two plans") };
@@ -370,6 +371,108 @@ fn going_on_right_after_a_pause_counts_although_the_relay_has_not_confirmed_the_
     let [paused, on_air, next] = &sent[..] else { panic!("{sent:?}") };
     assert!(paused.is_paused && !on_air.is_paused && next.file_id == file(2), "{sent:?}");
     assert_eq!((paused.anchor, paused.position), (on_air.anchor, on_air.position));
+}
+
+#[test]
+fn what_follows_is_chosen_while_others_are_still_getting_ready_for_a_seek() {
+    let mut ada = playing_with_a_follower(true);
+    let arriving = FileReadiness { file_id: file(1), held_bytes: 9, playable: false };
+    ada.hear(ServerMessage::Readiness { user_id: id("mia"), files: vec![arriving] });
+    ada.hear(ServerMessage::FileAnnounce { user_id: id("ada"), file: announcement(3) });
+    ada.wish(Wish::Seek { position: at_second(60) });
+    ada.wish(Wish::PlayNext { file_id: file(3), end: at_second(180) });
+    assert_eq!(plays(&mut ada), [], "mia is waited for");
+    ada.run(Span::from_secs(2));
+    let sent = plays(&mut ada);
+    let [on_air, next] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!((on_air.position, &next.file_id), (at_second(60), &file(3)));
+}
+
+#[test]
+fn a_change_that_was_refused_or_dropped_is_not_taken_for_made() {
+    for (in_reply_to, code) in
+        [(Some("play"), ErrorCode::NotDirector), (None, ErrorCode::RateLimited)]
+    {
+        let mut ada = playing_with_a_follower(true);
+        ada.wish(Wish::Pause);
+        ada.sent();
+        let in_reply_to = in_reply_to.map(str::to_owned);
+        ada.hear(ServerMessage::Error { code, message: "no".to_owned(), in_reply_to });
+        ada.wish(Wish::Resume);
+        assert_eq!(plays(&mut ada), [], "nothing stands still");
+        ada.wish(Wish::Pause);
+        plays(&mut ada);
+        ada.wish(Wish::Resume);
+        ends_before_file_2(&mut ada, "after the pause that was granted");
+    }
+}
+
+#[test]
+fn what_was_to_follow_is_forgotten_with_its_file_or_with_the_lead() {
+    let mut ada = playing_with_a_follower(true);
+    ada.wish(Wish::Pause);
+    plays(&mut ada);
+    ada.hear(ServerMessage::FileWithdraw { file_id: file(2) });
+    ada.wish(Wish::Resume);
+    assert_eq!(plays(&mut ada).len(), 1, "its file is gone");
+
+    let mut ada = playing_with_a_follower(true);
+    ada.wish(Wish::Pause);
+    plays(&mut ada);
+    ada.input(Input::LinkDown);
+    ada.input(Input::LinkUp);
+    let paused = ada.session.schedule().last().map(Playback::from);
+    let ServerMessage::Joined(state) = joined(&["ada", "mia"]) else { unreachable!() };
+    ada.hear(ServerMessage::Joined(Joined { term: 5, playback: paused, ..state }));
+    ada.run(Span::from_secs(1));
+    ada.sent();
+    ada.wish(Wish::Resume);
+    ada.run(Span::from_secs(2));
+    assert_eq!(plays(&mut ada).len(), 1, "somebody else led meanwhile");
+}
+
+#[test]
+fn a_seek_to_the_beginning_is_no_song_of_its_own_although_less_notice_is_needed_later() {
+    let mut ada = playing_with_a_follower(true);
+    ada.input(Input::OutputNotice(Span::from_millis(900)));
+    ada.wish(Wish::Seek { position: MediaTime::default() });
+    ada.input(Input::OutputNotice(Span::ZERO));
+    ada.wish(Wish::Pause);
+    let sent = plays(&mut ada);
+    let [begun, _next, paused] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!((paused.anchor, paused.position), (begun.anchor, MediaTime::default()));
+    ada.wish(Wish::Resume);
+    ends_before_file_2(&mut ada, "after both");
+}
+
+#[test]
+fn an_answer_to_a_question_from_before_a_suspend_says_nothing() {
+    let mut mia = Member::online("mia", &["ada", "mia"]);
+    mia.run(Span::from_secs(20));
+    let asked = mia.now;
+    mia.now += Span::from_millis(5);
+    mia.pongs.clear();
+    let stale = ServerMessage::TimePong {
+        t0: asked.into(),
+        t_s: mia.swarm_now().into(),
+        t1: mia.swarm_now().into(),
+        t2: mia.swarm_now().into(),
+    };
+    mia.root_ahead = mia.root_ahead + Span::from_secs(3_600);
+    mia.input(Input::Suspended);
+    for _ in 0..10 {
+        mia.hear(stale.clone());
+    }
+    assert_eq!(mia.session.clock_state(mia.now).estimate, None);
+    mia.run(Span::from_millis(150));
+    let estimate = mia.session.clock_state(mia.now).estimate.expect("half of the burst");
+    let off = estimate.to_swarm(mia.now) - mia.swarm_now();
+    assert!(off.abs() < Span::from_millis(1), "{off:?}");
+}
+
+fn repeat(from: u32, to: u32) -> Option<Repeat> {
+    let [from, to] = [from, to].map(|s| Millis::new(f64::from(s) * 1e3).expect("a time"));
+    Repeat::new(from, to)
 }
 
 /// Leads, plays file 1 of three minutes, and file 2 follows.

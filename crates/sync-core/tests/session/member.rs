@@ -178,6 +178,7 @@ pub fn joined(members: &[&str]) -> ServerMessage {
         upcoming: Vec::new(),
         clock_id: "first".to_owned(),
         time: None,
+        ice: Vec::new(),
         files_per_member: 3,
         resume: "secret".to_owned(),
     })

@@ -1,6 +1,7 @@
 //! Losing the relay, finding it again, finding another one.
 
 use protocol::host::NoticeCode;
+use protocol::message::Joined;
 use protocol::time::{MediaTime, Span};
 use protocol::{ClientMessage, ServerMessage};
 use sync_core::PlayoutPlan;
@@ -36,6 +37,32 @@ fn back_at_the_same_relay_what_plays_there_plays_on_unchanged() {
     mia.timelines = 0;
     mia.hear(joined_playing(&["ada", "mia"], started));
     assert_eq!(mia.timelines, 0, "the same time line is no news");
+}
+
+#[test]
+fn a_relay_that_slept_names_its_clock_anew_and_the_music_goes_on() {
+    let mut mia = Member::online("mia", &["ada", "mia"]);
+    let started = mia.swarm_now();
+    mia.hear(play(started, 1));
+    mia.run(Span::from_secs(20));
+    // It was put forward by what it slept, which the system knew to 5 ms.
+    let error = Span::from_millis(5);
+    mia.root_ahead = mia.root_ahead + error;
+    let ServerMessage::Joined(state) = joined_playing(&["ada", "mia"], started) else {
+        unreachable!()
+    };
+    let before = mia.heard().expect("it plays");
+    mia.hear(ServerMessage::Joined(Joined { clock_id: "second".to_owned(), ..state }));
+    assert_eq!(mia.heard(), Some(before), "nothing happens at once");
+    assert!(mia.session.is_online() && mia.session.members().len() == 2);
+    mia.run(Span::from_secs(1));
+    let still = mia.heard().expect("it plays on") - before - Span::from_secs(1);
+    assert!(still.abs() < Span::from_micros(50), "moved by {still:?} before it is known well");
+    mia.run(Span::from_secs(4));
+    let step = mia.heard().expect("it plays on") - before - Span::from_secs(5);
+    assert!((step - error).abs() < Span::from_micros(100), "carried over by {step:?}");
+    assert_eq!(mia.gaps, 0, "the song was never taken away");
+    assert_eq!(mia.sent(), [], "and there was nothing to say");
 }
 
 #[test]

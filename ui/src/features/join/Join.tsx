@@ -1,15 +1,18 @@
-/** The way in: a key, and a place to meet. */
-import type { TargetedSubmitEvent } from 'preact'
+/** The way in: start a party, or come to one by its key, a link, a list or an address. */
+import type { TargetedClipboardEvent, TargetedSubmitEvent } from 'preact'
 import { useRef, useState } from 'preact/hooks'
 import { Button } from '../../elements/Button'
 import { Field } from '../../elements/Field'
 import { Icon } from '../../elements/Icon'
 import { words } from '../../i18n/words'
 import type { MeetingPoint } from '../../protocol/generated/MeetingPoint'
-import { MAX_SWARM_KEY } from '../../protocol/limits'
+import { MAX_INVITE } from '../../protocol/limits'
 import { useParty, useView } from '../../state/party'
 import { LogList } from '../log/LogList'
 import { SettingsSheet } from '../settings/SettingsSheet'
+import { Nearby } from './Nearby'
+import { Recent } from './Recent'
+import { StartCard } from './StartCard'
 import styles from './Join.module.css'
 
 export function Join() {
@@ -46,6 +49,15 @@ export function Join() {
     if (usable) join({ kind: 'relay', url })
   }
 
+  /** A whole link needs no further press; the core asks before it follows one. */
+  function openPastedLink(event: TargetedClipboardEvent<HTMLInputElement>): void {
+    const link = event.clipboardData?.getData('text') ?? ''
+    if (!LINK.test(link)) return
+    event.preventDefault()
+    setKeyMissing(false)
+    party.ask({ type: 'openInvite', link })
+  }
+
   return (
     <main class={styles['page']}>
       <header class={styles['head']}>
@@ -54,7 +66,10 @@ export function Join() {
       </header>
 
       <div class={styles['ways']}>
+        <StartCard />
+
         <form class={styles['card']} onSubmit={joinAnywhere} noValidate>
+          <h2>{words().join.joinTitle}</h2>
           <Field
             label={words().join.key}
             hint={words().join.keyHint}
@@ -66,55 +81,23 @@ export function Join() {
                 ref={keyInput}
                 class={`${attributes.class} ${styles['key']}`}
                 value={key}
-                maxLength={MAX_SWARM_KEY}
+                maxLength={MAX_INVITE}
                 autocomplete="off"
                 autocapitalize="none"
                 spellcheck={false}
                 enterkeyhint="go"
                 onInput={(event) => setKey(event.currentTarget.value)}
+                onPaste={openPastedLink}
               />
             )}
           </Field>
           <div class={styles['actions']}>
-            <Button look="lamp" type="submit">
-              {words().join.join}
-            </Button>
-            <Button onPress={() => join({ kind: 'here' })} describedBy="start-hint">
-              {words().join.start}
-            </Button>
+            <Button type="submit">{words().join.join}</Button>
           </div>
-          <p id="start-hint" class={styles['hint']}>
-            {words().join.startHint}
-          </p>
         </form>
 
-        <section class={styles['nearby']} aria-labelledby="nearby-title">
-          <h2 id="nearby-title">{words().join.nearby}</h2>
-          {view.nearby.length === 0 ? (
-            <p class={styles['hint']}>{words().join.nearbyEmpty}</p>
-          ) : (
-            <ul>
-              {view.nearby.map((found) => (
-                <li key={found.id}>
-                  <button type="button" class={styles['found']} onClick={() => join({ kind: 'nearby', id: found.id })}>
-                    <span>
-                      <strong>
-                        <span class="visually-hidden">{words().join.joinNearby} </span>
-                        <bdi>{found.name}</bdi>
-                      </strong>
-                      <span class={styles['hint']}>
-                        <bdi>{hostOf(found.url)}</bdi>
-                      </span>
-                    </span>
-                    <span class={styles['go']} aria-hidden="true">
-                      {words().join.join}
-                    </span>
-                  </button>
-                </li>
-              ))}
-            </ul>
-          )}
-        </section>
+        <Nearby onJoin={(id) => join({ kind: 'nearby', id })} />
+        <Recent />
 
         <details class={styles['more']}>
           <summary>
@@ -162,6 +145,9 @@ export function Join() {
   )
 }
 
+/** What begins an invitation; whether it is a sound one is for the core to say. */
+const LINK = /^\s*swarm:\S*#/i
+
 /** The same sound from several places: decoration. */
 function Wave() {
   return (
@@ -179,7 +165,3 @@ function Wave() {
 }
 
 const HEIGHTS = [2, 5, 9, 14, 10, 6, 12, 16, 11, 7, 9, 4, 2]
-
-function hostOf(url: string): string {
-  return url.replace(/^wss?:\/\//, '').replace(/\/.*$/, '')
-}

@@ -6,6 +6,7 @@ import type { MeetingPoint } from "./MeetingPoint";
 import type { Millis } from "./Millis";
 import type { NetworkSettings } from "./NetworkSettings";
 import type { Repeat } from "./Repeat";
+import type { SwarmHash } from "./SwarmHash";
 import type { TransferRates } from "./TransferRates";
 import type { UserId } from "./UserId";
 
@@ -14,13 +15,30 @@ import type { UserId } from "./UserId";
  */
 export type Intent = { "type": "joinSwarm", 
 /**
- * The swarm key as typed. Text that is no key is answered by a notice.
+ * The swarm key as typed. Text that is no key is answered by a notice; an invitation is
+ * opened, as by [`Intent::OpenInvite`].
  */
 key: string, 
 /**
  * Where the members meet.
  */
-at: MeetingPoint, } | { "type": "leaveSwarm" } | { "type": "takeDirector" } | { "type": "resignDirector" } | { "type": "addFiles", 
+at: MeetingPoint, } | { "type": "drawKey" } | { "type": "openInvite", 
+/**
+ * The link. Text that is none is answered by a notice.
+ */
+link: string, } | { "type": "acceptInvite" } | { "type": "dismissInvite" } | { "type": "rejoin", 
+/**
+ * Which one.
+ */
+swarm: SwarmHash, } | { "type": "forgetParty", 
+/**
+ * Which one.
+ */
+swarm: SwarmHash, } | { "type": "revealKey", 
+/**
+ * Whose key; none to hide them all.
+ */
+swarm: SwarmHash | null, } | { "type": "leaveSwarm" } | { "type": "takeDirector" } | { "type": "resignDirector" } | { "type": "addFiles", 
 /**
  * Where the files are.
  */

@@ -3,6 +3,7 @@ import type { AddingView } from "./AddingView";
 import type { ClockView } from "./ClockView";
 import type { FileId } from "./FileId";
 import type { FileView } from "./FileView";
+import type { LobbyView } from "./LobbyView";
 import type { LogLine } from "./LogLine";
 import type { Me } from "./Me";
 import type { NearbyParty } from "./NearbyParty";
@@ -25,6 +26,10 @@ me: Me,
  * The swarm, once entered.
  */
 swarm: SwarmView | null, 
+/**
+ * What there is to join by.
+ */
+lobby: LobbyView, 
 /**
  * Parties found on the local network.
  */

@@ -26,13 +26,13 @@ pub fn show(arguments: &Arguments) -> Result<()> {
     let id = share(&mut a, &ours)?;
     let view = a.view()?;
     let info_hash = file(&view, &id).context("the song was withdrawn")?.info_hash.to_string();
-    let fetched = stage.script("fetch.mjs", &[&stage.tracker_url(), &info_hash])?;
+    let fetched = stage.script("fetch.mjs", &[&stage.tracker_url()?, &info_hash])?;
     let same = fetched["sha256"].as_str() == Some(id.as_str());
 
     let swarm = SwarmKey::parse(KEY.as_str())?.hash();
     let feeding = stage.start_script(
         "feed.mjs",
-        &[&stage.relay_url(), &stage.tracker_url(), swarm.as_str(), &theirs.to_string_lossy()],
+        &[&stage.relay_url(), &stage.tracker_url()?, swarm.as_str(), &theirs.to_string_lossy()],
     )?;
     let seen = a.sees("the browser's song", Span::from_secs(30), |view| view.files.len() == 2)?;
     let view = a.view()?;

@@ -39,7 +39,7 @@ pub fn show(arguments: &Arguments) -> Result<()> {
     let apps = size / (fetched - announced).as_secs_f64();
 
     let song_name = song.to_string_lossy();
-    let said = stage.script("transfer.mjs", &[&stage.tracker_url(), &song_name, PIECE])?;
+    let said = stage.script("transfer.mjs", &[&stage.tracker_url()?, &song_name, PIECE])?;
     let seconds = said["seconds"].as_f64().context("transfer.mjs says how many seconds")?;
     let browsers = size / seconds;
 
