@@ -10,6 +10,8 @@
 //! a fraction of a second, and gets another name, so that members learn it anew.
 
 use std::sync::Arc;
+#[cfg(feature = "cluster")]
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -36,8 +38,9 @@ pub(crate) struct RelayClock(Arc<Clockwork>);
 struct Clockwork {
     origin: SwarmTime,
     started: Instant,
-    /// What the monotonic clock missed while the computer slept. (ns)
-    slept: AtomicI64,
+    /// What the monotonic clock missed while the computer slept, and what was added so that the
+    /// relays of a cluster tell the same time. (ns)
+    added: AtomicI64,
     id: watch::Sender<Arc<str>>,
 }
 
@@ -49,7 +52,7 @@ impl RelayClock {
         Self(Arc::new(Clockwork {
             origin: SwarmTime::from_nanos(saturating_nanos(epoch)),
             started: Instant::now(),
-            slept: AtomicI64::new(0),
+            added: AtomicI64::new(0),
             id: watch::Sender::new(fresh_id()),
         }))
     }
@@ -63,8 +66,15 @@ impl RelayClock {
     pub(crate) fn at(&self, instant: Instant) -> SwarmTime {
         let after = saturating_nanos(instant.saturating_duration_since(self.0.started));
         let before = saturating_nanos(self.0.started.saturating_duration_since(instant));
-        let passed = (after - before).saturating_add(self.0.slept.load(Ordering::Relaxed));
+        let passed = (after - before).saturating_add(self.0.added.load(Ordering::Relaxed));
         SwarmTime::from_nanos(self.0.origin.as_nanos().saturating_add(passed))
+    }
+
+    /// Moves this clock. Once members read it, by so little at a time that they take it for the
+    /// pace of a crystal.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn shift(&self, by: Span) {
+        self.0.added.fetch_add(by.as_nanos(), Ordering::Relaxed);
     }
 
     /// How long this clock has been running.
@@ -84,9 +94,17 @@ impl RelayClock {
 
     /// Puts the clock forward by the time slept, and gives it another name.
     pub(crate) fn make_up_for(&self, slept: Span) {
-        self.0.slept.fetch_add(slept.as_nanos(), Ordering::Relaxed);
+        self.0.added.fetch_add(slept.as_nanos(), Ordering::Relaxed);
         self.0.id.send_replace(fresh_id());
     }
+}
+
+/// Time that has passed since some moment, in which the computer's sleep counts: a lease runs
+/// out while its holder sleeps.
+#[cfg(feature = "cluster")]
+pub(crate) fn awake_or_not() -> Duration {
+    static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    ORIGIN.elapsed() + time_socket::slept_so_far().unwrap_or_default()
 }
 
 /// Notices that the computer slept, until the relay closes.

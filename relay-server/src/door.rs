@@ -93,6 +93,8 @@ struct Arrived {
 /// who is behind the proxy, if one is.
 #[derive(Clone)]
 pub(crate) struct Places {
+    /// Who is at the other end, behind proxies that are trusted.
+    pub(crate) client: IpAddr,
     _connection: Arrival,
     _forwarded: Option<Arc<Place>>,
 }
@@ -169,10 +171,10 @@ async fn admit(relay: &Shared, mut request: Request) -> Result<Request, Response
     }
     let stranger = |stranger| refused(relay, stranger);
     let asked = relay.access.check_host(request.uri(), request.headers()).map_err(stranger)?;
-    let mut forwarded = None;
+    let (mut forwarded, mut client) = (None, arrival.0.peer);
     if request.headers().contains_key(header::UPGRADE) {
         let peer = arrival.0.peer;
-        let client = relay.access.client(peer, request.headers());
+        client = relay.access.client(peer, request.headers());
         relay.access.check_origin(client, &asked, request.headers()).map_err(stranger)?;
         if relay.access.trusts(peer) {
             let place = relay.door.ask(Visit::Forwarded(client)).await;
@@ -182,7 +184,7 @@ async fn admit(relay: &Shared, mut request: Request) -> Result<Request, Response
             forwarded = Some(Arc::new(place.map_err(turned_away)?));
         }
     }
-    request.extensions_mut().insert(Places { _connection: arrival, _forwarded: forwarded });
+    request.extensions_mut().insert(Places { client, _connection: arrival, _forwarded: forwarded });
     Ok(request)
 }
 

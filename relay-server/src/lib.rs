@@ -19,6 +19,7 @@
 //! the WebTorrent tracker, `admission.rs`, `access.rs` and `budget.rs` for who is let in and how
 //! much they may say. Around them, `door.rs` asks at every connection, `member.rs` and
 //! `tracker/link.rs` run one each, and `swarms.rs` owns the swarms: one task each, no lock.
+//! `ownership.rs` says which relay keeps which swarm where several share them (feature `cluster`).
 //!
 //! `docs/protocol.md` shows every message by example.
 
@@ -27,13 +28,22 @@ mod admission;
 mod budget;
 mod clock;
 mod door;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod limits;
+mod line;
 mod member;
 mod metrics;
 mod outbox;
+mod ownership;
 mod patience;
+mod presence;
+#[cfg(feature = "cluster")]
+mod proxy;
 mod relay;
 mod room;
+mod seat;
 mod site;
 mod socket;
 mod status;
@@ -47,6 +57,8 @@ mod web;
 
 pub use access::{Access, ForwardedBy};
 pub use limits::{Limits, Rate};
+#[cfg(feature = "cluster")]
+pub use ownership::cluster::{ClusterError, ClusterPlace};
 pub use relay::{Relay, RelayBuilder, RelayError, RunningRelay};
 #[cfg(feature = "tls")]
 pub use tls::{TlsError, TlsFiles};

@@ -1,6 +1,8 @@
 //! One member's connection on `/ws`: enters a swarm, then passes messages between the socket
 //! and the swarm's task. Time pings are answered here and never reach the swarm.
 
+use std::future::pending;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::ws::WebSocket;
@@ -12,51 +14,96 @@ use tokio::time::timeout;
 
 use crate::budget::Budget;
 use crate::metrics::{DropReason, MessageType, SocketKind};
-use crate::outbox::{OutboxReader, outbox};
+use crate::ownership::Elsewhere;
 use crate::relay::Shared;
 use crate::room::{Join, Refusal};
-use crate::socket::{self, Answer, ConnectionId, Goodbye, Incoming, SocketReader, SocketWriter};
-use crate::swarms::{Enter, SwarmCommand};
+use crate::socket::{
+    self, Answer, Answers, ConnectionId, Goodbye, Incoming, SocketReader, SocketWriter,
+};
+use crate::swarms::{Denial, Enter, SwarmCommand};
 use crate::time::TimeGrant;
 
+/// How a member's messages come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// From the member, which has this address.
+    Direct(IpAddr),
+    /// Through another relay, which passes them on.
+    ThroughRelay,
+}
+
 /// Runs the connection from its first message to its goodbye.
-pub(crate) async fn serve(socket: WebSocket, relay: Arc<Shared>) {
+pub(crate) async fn serve(socket: WebSocket, relay: Arc<Shared>, route: Route) {
     let (mut reader, mut writer) = socket::split(socket, &relay, SocketKind::Member);
     let goodbye = tokio::select! {
         biased;
         () = relay.closing.cancelled() => Goodbye::SHUTTING_DOWN,
-        goodbye = take_part(&mut reader, &mut writer, &relay) => goodbye,
+        goodbye = take_part(&mut reader, &mut writer, &relay, route) => goodbye,
     };
-    socket::part(reader, writer, goodbye).await;
+    // On the heap: connections are idle far longer than they part.
+    Box::pin(socket::part(reader, writer, goodbye)).await;
 }
 
 async fn take_part(
     reader: &mut SocketReader,
     writer: &mut SocketWriter,
     relay: &Arc<Shared>,
+    route: Route,
 ) -> Goodbye {
-    let mut inbound = Inbound::new(relay);
-    let entering = enter(reader, writer, &mut inbound, relay);
+    let mut inbound = Inbound::new(relay, route);
+    // On the heap of its own, and gone before the connection falls idle: it is large.
+    let entering = Box::pin(enter(reader, writer, &mut inbound, relay));
     let entered = tokio::select! {
         biased;
         () = relay.leaving.cancelled() => return Goodbye::SHUTTING_DOWN,
         entered = timeout(relay.limits.join, entering) => entered,
     };
-    let (place, mut outbox) = match entered {
-        Ok(Ok(place)) => place,
+    let place = match entered {
+        Ok(Ok(Entered::Here(place))) => place,
+        Ok(Ok(Entered::There(passed_on))) => {
+            return pass_on(reader, writer, relay, *passed_on).await;
+        }
         Ok(Err(goodbye)) => return goodbye,
         Err(_) => return Goodbye::NO_JOIN,
     };
-    let (answers, mut answers_out) = socket::answers();
+    let answers = writer.answers();
     let goodbye = tokio::select! {
         biased;
         goodbye = listen(reader, &mut inbound, &place, answers) => goodbye,
-        goodbye = writer.run(&mut answers_out, &mut outbox) => goodbye,
+        goodbye = writer.run() => goodbye,
     };
     // The swarm's task is gone only when the relay is.
     let Place { connection, swarm, _time } = place;
     let _ = swarm.send(SwarmCommand::Gone { connection }).await;
     goodbye
+}
+
+#[cfg(feature = "cluster")]
+use crate::proxy::pass_on;
+
+/// Other relays are there with the feature `cluster` only.
+#[cfg(not(feature = "cluster"))]
+async fn pass_on(_: &mut SocketReader, _: &mut SocketWriter, _: &Shared, _: PassedOn) -> Goodbye {
+    Goodbye::UNSETTLED
+}
+
+/// Where a member has entered.
+enum Entered {
+    /// A swarm that is kept here.
+    Here(Place),
+    /// Nothing yet: the swarm is kept by another relay, which only relays can reach.
+    There(Box<PassedOn>),
+}
+
+/// A member whose messages are to be passed on.
+#[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "there is nobody to pass them to"))]
+pub(crate) struct PassedOn {
+    /// To whom.
+    pub(crate) owner: Elsewhere,
+    /// Its address, which the owner counts by.
+    pub(crate) client: IpAddr,
+    /// What it said first.
+    pub(crate) join: ClientMessage,
 }
 
 /// A member's place in a swarm, seen from its connection.
@@ -73,29 +120,51 @@ async fn enter(
     writer: &mut SocketWriter,
     inbound: &mut Inbound,
     relay: &Arc<Shared>,
-) -> Result<(Place, OutboxReader), Goodbye> {
+) -> Result<Entered, Goodbye> {
     loop {
         let answer = match inbound.read(reader).await? {
             Read::Message(ClientMessage::Join { swarm_hash, user_id, alias, resume }) => {
-                let grant = relay.grant_time().await;
+                let again = ClientMessage::Join {
+                    swarm_hash: swarm_hash.clone(),
+                    user_id: user_id.clone(),
+                    alias: alias.clone(),
+                    resume: resume.clone(),
+                };
+                // Datagrams would go to the relay that passes messages on, which has no part in it.
+                let grant = match inbound.route {
+                    Route::Direct(_) => relay.grant_time().await,
+                    Route::ThroughRelay => None,
+                };
                 let time = grant.as_ref().map(TimeGrant::service);
                 let turn = relay.turn.as_ref();
                 let ice = turn.map_or_else(Vec::new, |turn| turn.grant(inbound.arrived, &user_id));
-                let join = Join { user_id, alias, resume, time, ice };
+                let join = Join { user_id, alias, resume, time, ice, relays: Vec::new() };
                 let connection = relay.next_connection();
-                let (outbox, outbox_out) = outbox(&relay.limits, &relay.metrics.queue_bytes);
+                let outbox = writer.outbox();
                 let (answer, answered) = oneshot::channel();
                 let enter = Enter { swarm: swarm_hash, join, connection, outbox, answer };
                 relay.swarms.send(enter).await.map_err(|_| Goodbye::INTERNAL)?;
                 match answered.await.map_err(|_| Goodbye::BUSY)? {
                     Ok(swarm) => {
-                        let place = Place { connection, swarm, _time: grant };
-                        return Ok((place, outbox_out));
+                        return Ok(Entered::Here(Place { connection, swarm, _time: grant }));
                     }
-                    Err(Refusal { code: ErrorCode::ShuttingDown, .. }) => {
+                    Err(Denial::Refused(Refusal { code: ErrorCode::ShuttingDown, .. })) => {
                         return Err(Goodbye::SHUTTING_DOWN);
                     }
-                    Err(refusal) => refusal.reply_to("join"),
+                    Err(Denial::Refused(refusal)) => refusal.reply_to("join"),
+                    Err(Denial::Elsewhere(Elsewhere { public: Some(url), epoch, .. })) => {
+                        let moved = ServerMessage::Moved { url: Some(url), epoch };
+                        writer.send(moved.encode().into()).await?;
+                        return Err(Goodbye::MOVED);
+                    }
+                    Err(Denial::Elsewhere(owner)) => match inbound.route {
+                        Route::Direct(client) => {
+                            let passed_on = PassedOn { owner, client, join: again };
+                            return Ok(Entered::There(Box::new(passed_on)));
+                        }
+                        Route::ThroughRelay => return Err(Goodbye::UNSETTLED),
+                    },
+                    Err(Denial::Unsettled) => return Err(Goodbye::UNSETTLED),
                 }
             }
             Read::Message(_) => {
@@ -114,7 +183,7 @@ async fn listen(
     reader: &mut SocketReader,
     inbound: &mut Inbound,
     place: &Place,
-    answers: mpsc::Sender<Answer>,
+    answers: Answers,
 ) -> Goodbye {
     loop {
         let answer = match inbound.read(reader).await {
@@ -128,8 +197,8 @@ async fn listen(
                 let command = SwarmCommand::Message { connection: place.connection, message };
                 // Waiting here holds back this member alone.
                 if place.swarm.send(command).await.is_err() {
-                    let is_leaving = inbound.relay.leaving.is_cancelled();
-                    return if is_leaving { Goodbye::SHUTTING_DOWN } else { Goodbye::INTERNAL };
+                    // The swarm has ended or moved; its last words say how to part.
+                    return pending().await;
                 }
                 continue;
             }
@@ -146,6 +215,7 @@ async fn listen(
 /// Turns frames into messages and keeps count of them.
 struct Inbound {
     relay: Arc<Shared>,
+    route: Route,
     arrived: SwarmTime,
     budget: Budget,
 }
@@ -158,9 +228,10 @@ enum Read {
 }
 
 impl Inbound {
-    fn new(relay: &Arc<Shared>) -> Self {
+    fn new(relay: &Arc<Shared>, route: Route) -> Self {
         let now = relay.clock.now();
-        Self { relay: relay.clone(), arrived: now, budget: Budget::new(&relay.limits, now) }
+        let budget = Budget::new(&relay.limits, now);
+        Self { relay: relay.clone(), route, arrived: now, budget }
     }
 
     async fn read(&mut self, reader: &mut SocketReader) -> Result<Read, Goodbye> {

@@ -56,7 +56,7 @@ metrics! {
     /// How much is going on, and has been since the start.
     #[derive(Debug, Default)]
     pub(crate) struct Metrics {
-        /// 1 while new members are let in, 0 while the relay drains or is not ready.
+        /// 1 while new members are let in, 0 while the relay drains or is full.
         pub(crate) ready: Gauge,
         /// Seconds since the start.
         pub(crate) uptime_seconds: Gauge,

@@ -24,6 +24,9 @@ use crate::clock::{self, RelayClock};
 use crate::door::{self, Arrival, Door, Keeper};
 use crate::limits::Limits;
 use crate::metrics::{Metrics, counted};
+#[cfg(feature = "cluster")]
+use crate::ownership::cluster::{self, ClusterError, ClusterPlace};
+use crate::ownership::{Alone, Ownership, Verdict};
 use crate::patience::Patient;
 use crate::socket::ConnectionId;
 use crate::status::{self, MetricsToken, Obstacle, Readiness};
@@ -63,6 +66,8 @@ impl Relay {
             turn: None,
             #[cfg(feature = "tls")]
             tls: None,
+            #[cfg(feature = "cluster")]
+            cluster: None,
         }
     }
 }
@@ -80,6 +85,8 @@ pub struct RelayBuilder {
     turn: Option<TurnServer>,
     #[cfg(feature = "tls")]
     tls: Option<TlsFiles>,
+    #[cfg(feature = "cluster")]
+    cluster: Option<ClusterPlace>,
 }
 
 impl RelayBuilder {
@@ -131,6 +138,13 @@ impl RelayBuilder {
         self
     }
 
+    /// How it shares its swarms with other relays. By default it shares them with none.
+    #[cfg(feature = "cluster")]
+    pub fn cluster(mut self, place: Option<ClusterPlace>) -> Self {
+        self.cluster = place;
+        self
+    }
+
     /// Speaks TLS with this certificate, which is read again whenever its files change.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, files: Option<TlsFiles>) -> Self {
@@ -160,14 +174,29 @@ impl RelayBuilder {
         // A relay whose datagrams nobody gets still serves: members ask over the WebSocket then.
         let time_socket =
             TimeSocket::bind(local_addr).inspect_err(|error| warn!(%error, "no time by UDP")).ok();
-        let (relay, Mailboxes { swarms, tracker, granted, keeper }) =
-            Shared::new(self.name, self.limits, self.access, time_socket.is_some(), self.turn);
+        let closing = CancellationToken::new();
+        #[cfg(feature = "cluster")]
+        let (keeping, work) = match self.cluster {
+            Some(place) => {
+                let membership = cluster::join(place, local_addr, closing.clone()).await?;
+                let cluster::Membership { cluster, clock, verdicts, work } = membership;
+                (Keeping { ownership: Box::new(cluster), clock, verdicts, closing }, Some(work))
+            }
+            None => (Keeping::alone(closing), None),
+        };
+        #[cfg(not(feature = "cluster"))]
+        let keeping = Keeping::alone(closing);
+        let terms = (self.limits, self.access, self.turn);
+        let (relay, Mailboxes { swarms, tracker, granted, keeper, verdicts }) =
+            Shared::new(self.name, terms, time_socket.is_some(), keeping);
+        #[cfg(feature = "cluster")]
+        work.into_iter().for_each(|work| relay.spawn(work));
         if let Some(socket) = time_socket {
             relay.spawn(time::answer(relay.clone(), socket, granted));
         }
         relay.spawn(door::keep(relay.clone(), keeper));
         relay.spawn(clock::watch_for_sleep(relay.clone()));
-        relay.spawn(swarms::run_registry(relay.clone(), swarms));
+        relay.spawn(swarms::run_registry(relay.clone(), swarms, verdicts));
         relay.spawn(tracker::run(relay.clone(), tracker));
         let router = web::router(relay.clone(), self.static_dir, self.metrics_token);
         let transport = Transport::Plain;
@@ -237,6 +266,10 @@ pub enum RelayError {
         /// The folder asked for.
         dir: PathBuf,
     },
+    /// It can not take part in its cluster.
+    #[cfg(feature = "cluster")]
+    #[error("this relay can not share its swarms")]
+    Cluster(#[from] ClusterError),
 }
 
 /// A relay at work. Dropping it ends it at once.
@@ -280,9 +313,17 @@ impl RunningRelay {
     /// members do not all come back elsewhere at once; what they say until then is still passed
     /// on, and the time is answered. Returns once everyone has left, a little after `within` at
     /// the latest. [`Self::shutdown`] comes next.
+    ///
+    /// In a cluster the swarms are given to other relays first, and their members told where to go.
     pub async fn drain(&self, within: Duration) {
         let relay = &self.relay;
         relay.readiness.raise(Obstacle::Draining);
+        if let Some(given_away) = relay.ownership.drain() {
+            info!(swarms = self.swarms(), "giving the swarms to other relays");
+            if timeout(within + SHUTDOWN_GRACE, given_away).await.is_err() {
+                warn!(swarms = self.swarms(), "not every swarm could be given to another relay");
+            }
+        }
         // Whoever drains first says how long.
         let _ = relay.part_within.set(within);
         relay.leaving.cancel();
@@ -333,6 +374,7 @@ pub(crate) struct Shared {
     pub(crate) access: Access,
     pub(crate) door: Door,
     pub(crate) clock: RelayClock,
+    pub(crate) ownership: Box<dyn Ownership>,
     /// Lets members ask for the time by UDP; none if no datagram is answered.
     pub(crate) time: Option<TimeGrants>,
     /// Lets members use a TURN server.
@@ -362,21 +404,38 @@ pub(crate) struct Mailboxes {
     pub(crate) tracker: mpsc::Receiver<TrackerCommand>,
     pub(crate) granted: mpsc::Receiver<time::Granted>,
     pub(crate) keeper: Keeper,
+    pub(crate) verdicts: mpsc::Receiver<Verdict>,
+}
+
+/// Whose the swarms are, and by which clock they are kept.
+pub(crate) struct Keeping {
+    pub(crate) ownership: Box<dyn Ownership>,
+    pub(crate) clock: RelayClock,
+    pub(crate) verdicts: mpsc::Receiver<Verdict>,
+    pub(crate) closing: CancellationToken,
+}
+
+impl Keeping {
+    /// A relay that owns every swarm.
+    pub(crate) fn alone(closing: CancellationToken) -> Self {
+        // Nobody ever says anything in there.
+        let (_, verdicts) = mpsc::channel(1);
+        Self { ownership: Box::new(Alone), clock: RelayClock::start(), verdicts, closing }
+    }
 }
 
 impl Shared {
     pub(crate) fn new(
         name: String,
-        limits: Limits,
-        access: Access,
+        (limits, access, turn): (Limits, Access, Option<TurnServer>),
         answers_datagrams: bool,
-        turn: Option<TurnServer>,
+        keeping: Keeping,
     ) -> (Arc<Self>, Mailboxes) {
+        let Keeping { ownership, clock, verdicts, closing } = keeping;
         let (swarms, swarms_out) = mpsc::channel(swarms::REGISTRY_MAILBOX);
         let (tracker, tracker_out) = mpsc::channel(tracker::MAILBOX);
         let (to_time, granted) = mpsc::channel(time::MAILBOX);
         let metrics = Metrics::default();
-        let clock = RelayClock::start();
         let (door, keeper) = Door::new(&limits, clock.now());
         let relay = Self {
             name,
@@ -384,21 +443,23 @@ impl Shared {
             access,
             door,
             clock,
+            ownership,
             time: answers_datagrams.then(|| TimeGrants::new(to_time)),
             turn,
             swarms,
             tracker,
-            readiness: Readiness::new(&metrics.ready),
+            readiness: Readiness::default(),
             metrics,
             leaving: CancellationToken::new(),
             part_within: OnceLock::new(),
-            closing: CancellationToken::new(),
+            closing,
             connections: AtomicU64::new(0),
             abort: CancellationToken::new(),
             tasks: TaskTracker::new(),
             sockets: TaskTracker::new(),
         };
-        let mailboxes = Mailboxes { swarms: swarms_out, tracker: tracker_out, granted, keeper };
+        let mailboxes =
+            Mailboxes { swarms: swarms_out, tracker: tracker_out, granted, keeper, verdicts };
         (Arc::new(relay), mailboxes)
     }
 
@@ -429,6 +490,7 @@ impl Shared {
     pub(crate) fn metrics_page(&self) -> String {
         let uptime = self.clock.uptime().as_secs();
         self.metrics.uptime_seconds.set(i64::try_from(uptime).unwrap_or(i64::MAX));
+        self.metrics.ready.set(i64::from(status::obstacles(self).is_empty()));
         self.metrics.page()
     }
 

@@ -8,6 +8,7 @@
 //! the confirmation, and its place among the other messages is the order everyone sees.
 
 mod files;
+mod heritage;
 mod refusal;
 pub(crate) mod snapshot;
 
@@ -25,6 +26,7 @@ use sync_core::schedule::{PlayoutPlan, Schedule};
 
 use crate::limits::Limits;
 use files::SharedFiles;
+pub(crate) use heritage::{Decided, Heritage};
 pub(crate) use refusal::Refusal;
 
 /// Furthest a `play` may lie in the past.
@@ -42,11 +44,15 @@ const MAX_NEXT_AHEAD: Span = Span::from_secs(24 * 3600);
 pub(crate) struct Room {
     limits: Limits,
     clock_id: String,
+    /// Of the ownership under which this relay keeps the swarm; 0 if it keeps it alone.
+    epoch: u64,
     members: BTreeMap<UserId, Member>,
     seat: DirectorSeat,
     files: SharedFiles,
     selection: Option<FileId>,
     schedule: Schedule,
+    /// Until when those who were with the former owner may come back as what they were.
+    grace_until: Option<SwarmTime>,
 }
 
 struct Member {
@@ -58,6 +64,8 @@ struct Member {
     time: Option<TimeService>,
     /// Servers that help it to reach others.
     ice: Vec<IceServer>,
+    /// Where it may come back to.
+    relays: Vec<String>,
 }
 
 /// A member at the door.
@@ -73,6 +81,8 @@ pub(crate) struct Join {
     pub(crate) time: Option<TimeService>,
     /// Servers that help it reach the others.
     pub(crate) ice: Vec<IceServer>,
+    /// Where it may come back to.
+    pub(crate) relays: Vec<String>,
 }
 
 /// A message to send.
@@ -101,11 +111,13 @@ impl Room {
         Self {
             limits,
             clock_id,
+            epoch: 0,
             members: BTreeMap::new(),
             seat: DirectorSeat::new(),
             files: SharedFiles::default(),
             selection: None,
             schedule: Schedule::silent(),
+            grace_until: None,
         }
     }
 
@@ -127,7 +139,7 @@ impl Room {
         join: Join,
         fresh_resume: String,
     ) -> Result<Vec<Output>, Refusal> {
-        let Join { user_id, alias, resume, time, ice } = join;
+        let Join { user_id, alias, resume, time, ice, relays } = join;
         let mut outputs = Vec::new();
         if let Some(member) = self.members.get_mut(&user_id) {
             if resume.as_deref() != Some(&member.resume) {
@@ -137,7 +149,7 @@ impl Room {
                               it is free again once that one has ended",
                 });
             }
-            (member.time, member.ice) = (time, ice);
+            (member.time, member.ice, member.relays) = (time, ice, relays);
             if member.alias != alias {
                 member.alias = alias;
                 outputs.push(self.came(&user_id));
@@ -156,6 +168,7 @@ impl Room {
                 resume: fresh_resume,
                 time,
                 ice,
+                relays,
             };
             self.members.insert(user_id.clone(), member);
             outputs.push(self.came(&user_id));
@@ -481,7 +494,8 @@ impl Room {
         Output { to: Audience::AllBut(user_id.clone()), message }
     }
 
-    fn whole_state_for(&self, user_id: &UserId) -> Joined {
+    /// Everything one member needs to take part.
+    pub(crate) fn whole_state_for(&self, user_id: &UserId) -> Joined {
         let member = self.members.get(user_id);
         let mut schedule = self.schedule.plans().iter().map(Playback::from);
         Joined {
@@ -497,6 +511,8 @@ impl Room {
             ice: member.map(|member| member.ice.clone()).unwrap_or_default(),
             files_per_member: self.limits.files_per_member,
             resume: member.map(|member| member.resume.clone()).unwrap_or_default(),
+            epoch: self.epoch,
+            relays: member.map(|member| member.relays.clone()).unwrap_or_default(),
         }
     }
 }
@@ -578,5 +594,7 @@ fn type_name(message: &ClientMessage) -> &'static str {
     }
 }
 
+#[cfg(test)]
+mod heritage_tests;
 #[cfg(test)]
 mod tests;

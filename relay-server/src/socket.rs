@@ -3,22 +3,21 @@
 //!
 //! Members and tracker clients share this file; what their messages mean is said elsewhere.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt, StreamExt};
 use protocol::limits::MAX_MESSAGE;
 use protocol::{ErrorCode, ServerMessage, SwarmTime};
-use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::tungstenite;
 
 use crate::budget::FloodWatch;
 use crate::clock::RelayClock;
+use crate::line::{Line, WRITE_BATCH, Wire};
 use crate::metrics::{CloseCode, Counted, SocketKind, Via, counted};
-use crate::outbox::OutboxReader;
+use crate::outbox::{Outbox, Undeliverable};
 use crate::relay::Shared;
 
 /// Tells the connections of one relay apart. Never reused while the relay runs.
@@ -39,10 +38,6 @@ const PARTING: Duration = Duration::from_secs(1);
 
 /// What a ping interval of zero is taken for.
 const SHORTEST_PING_INTERVAL: Duration = Duration::from_millis(1);
-
-/// Answers that a connection owes to its own messages and has not sent yet. A client that
-/// asks this much without reading gets no further answers until it reads.
-const ANSWERS: usize = 64;
 
 /// Why a connection ends, in the words of its close frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +73,12 @@ impl Goodbye {
     pub(crate) const INTERNAL: Self = Self::new(1011, "internal error, please try again");
     /// The relay has too much to do.
     pub(crate) const BUSY: Self = Self::new(1013, "busy, please try again later");
+    /// Another relay keeps the swarm.
+    pub(crate) const MOVED: Self = Self::new(4001, "another relay keeps this swarm");
+    /// Nobody can say at the moment which relay keeps the swarm.
+    pub(crate) const UNSETTLED: Self =
+        Self::new(1013, "which relay keeps this swarm is not settled, please try again")
+            .saying(ErrorCode::NotOwner);
     /// No successful `join` in time.
     pub(crate) const NO_JOIN: Self = Self::new(4002, "no join in time");
     /// Does not read what it is sent.
@@ -89,6 +90,12 @@ impl Goodbye {
     pub(crate) const IDLE: Self = Self::new(4002, "nothing announced in time");
     /// The member came back over another connection.
     pub(crate) const REPLACED: Self = Self::new(4010, "replaced by a newer connection");
+
+    /// The goodbye of another relay, passed on.
+    #[cfg(feature = "cluster")]
+    pub(crate) const fn passed_on(code: u16) -> Self {
+        Self::new(code, "the relay that keeps this swarm closed the connection")
+    }
 
     const fn new(code: u16, reason: &'static str) -> Self {
         Self { code, reason, error: None, waits_for_answer: true }
@@ -125,13 +132,15 @@ pub(crate) enum Answer {
     },
     /// Ready to send.
     Text(Utf8Bytes),
+    /// A ping of the relay's own, which waits behind nothing either.
+    Ping,
 }
 
 /// Sets the bounds of a WebSocket before it is opened.
 pub(crate) fn bounded(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
     upgrade
         .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
+        .write_buffer_size(WRITE_BATCH)
         .max_write_buffer_size(WRITE_BUFFER_MAX)
         .max_message_size(MAX_MESSAGE)
         .max_frame_size(MAX_MESSAGE)
@@ -143,34 +152,61 @@ pub(crate) fn split(
     relay: &Arc<Shared>,
     kind: SocketKind,
 ) -> (SocketReader, SocketWriter) {
-    let (sink, stream) = socket.split();
     let limits = &relay.limits;
     let patience = limits.ping_interval + limits.pong_timeout;
+    let wire = Wire { socket, relay: relay.clone(), kind };
+    let line = Line::new(Some(wire), limits, &relay.metrics.queue_bytes);
     (
         SocketReader {
-            stream,
+            line: line.clone(),
             clock: relay.clock.clone(),
             patience,
             flood: FloodWatch::new(limits, relay.clock.now()),
         },
         SocketWriter {
-            sink,
+            line,
             relay: relay.clone(),
-            kind,
             ping_interval: limits.ping_interval.max(SHORTEST_PING_INTERVAL),
             _counted: counted(relay.metrics.websockets.of(kind)),
         },
     )
 }
 
-/// The queue for a connection's own answers.
-pub(crate) fn answers() -> (mpsc::Sender<Answer>, mpsc::Receiver<Answer>) {
-    mpsc::channel(ANSWERS)
+/// Where a connection's own messages are answered.
+pub(crate) struct Answers(Arc<Line>);
+
+impl Answers {
+    /// Sends an answer at once, or as soon as the socket takes it.
+    ///
+    /// # Errors
+    ///
+    /// [`Undeliverable`]: the other side asks without reading.
+    pub(crate) fn try_send(&self, answer: Answer) -> Result<(), Undeliverable> {
+        self.0.answer(answer)
+    }
+}
+
+impl Answer {
+    /// The message to send at this moment.
+    pub(crate) fn message(self, relay: &Shared) -> Message {
+        match self {
+            Self::Pong { t0, t1 } => {
+                let t2 = relay.clock.now();
+                relay.metrics.time_holding_seconds.observe(Via::Websocket, t2 - t1);
+                let midpoint = t1 + (t2 - t1).mul_f64(0.5);
+                let (t1, t2) = (t1.into(), t2.into());
+                let pong = ServerMessage::TimePong { t0, t_s: midpoint.into(), t1, t2 };
+                Message::Text(pong.encode().into())
+            }
+            Self::Text(text) => Message::Text(text),
+            Self::Ping => Message::Ping(Default::default()),
+        }
+    }
 }
 
 /// The incoming direction.
 pub(crate) struct SocketReader {
-    stream: SplitStream<WebSocket>,
+    line: Arc<Line>,
     clock: RelayClock,
     patience: Duration,
     flood: FloodWatch,
@@ -186,7 +222,7 @@ impl SocketReader {
     pub(crate) async fn next(&mut self) -> Result<(Incoming, SwarmTime), Goodbye> {
         loop {
             // Whatever arrives shows that the other side lives, pongs included.
-            let Ok(next) = timeout(self.patience, self.stream.next()).await else {
+            let Ok(next) = timeout(self.patience, self.message()).await else {
                 return Err(Goodbye::LOST);
             };
             let arrived = self.clock.now();
@@ -205,6 +241,12 @@ impl SocketReader {
     }
 }
 
+impl SocketReader {
+    async fn message(&mut self) -> Option<Result<Message, axum::Error>> {
+        poll_fn(|context| self.line.poll_read(context)).await
+    }
+}
+
 fn goodbye_after(error: axum::Error) -> Goodbye {
     match error.into_inner().downcast_ref::<tungstenite::Error>() {
         Some(tungstenite::Error::Capacity(_)) => Goodbye::TOO_LARGE,
@@ -219,46 +261,39 @@ fn goodbye_after(error: axum::Error) -> Goodbye {
 
 /// The outgoing direction.
 pub(crate) struct SocketWriter {
-    sink: SplitSink<WebSocket, Message>,
+    line: Arc<Line>,
     relay: Arc<Shared>,
-    kind: SocketKind,
     ping_interval: Duration,
     _counted: Counted,
 }
 
 impl SocketWriter {
-    /// Sends what is owed until the connection ends; answers before anything queued, so that
-    /// a time pong never waits behind a fan-out.
-    pub(crate) async fn run(
-        &mut self,
-        answers: &mut mpsc::Receiver<Answer>,
-        outbox: &mut OutboxReader,
-    ) -> Goodbye {
+    /// Where the connection's own messages are answered.
+    pub(crate) fn answers(&self) -> Answers {
+        Answers(self.line.clone())
+    }
+
+    /// What others put their messages for this connection into. The connection ends when the
+    /// latest one is dropped.
+    pub(crate) fn outbox(&self) -> Outbox {
+        Outbox::new(self.line.clone())
+    }
+
+    /// Sends what waits until the connection is to end.
+    pub(crate) async fn run(&mut self) -> Goodbye {
         let mut pings = interval(self.ping_interval);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The first one is due an interval from here.
         pings.reset();
         loop {
-            let message = tokio::select! {
-                biased;
-                Some(answer) = answers.recv() => match answer {
-                    Answer::Pong { t0, t1 } => Message::Text(self.pong(t0, t1)),
-                    Answer::Text(text) => Message::Text(text),
-                },
-                _ = pings.tick() => Message::Ping(Default::default()),
-                frame = outbox.next() => match frame {
-                    Ok(frame) => Message::Text(frame),
-                    Err(goodbye) => return goodbye,
-                },
-            };
-            // A reader that has stopped reading blocks this for ever; the outbox's owner
-            // notices the full queue and hangs up.
             tokio::select! {
                 biased;
-                goodbye = outbox.hung_up() => return goodbye,
-                sent = self.sink.send(message) => if sent.is_err() { return Goodbye::LOST },
+                goodbye = poll_fn(|context| self.line.poll_write(context)) => return goodbye,
+                _ = pings.tick() => {
+                    // Who reads nothing misses pings too, and is not heard of any more.
+                    let _ = self.line.answer(Answer::Ping);
+                }
             }
-            self.relay.metrics.frames_sent.inc(self.kind);
         }
     }
 
@@ -268,22 +303,14 @@ impl SocketWriter {
     ///
     /// [`Goodbye::LOST`].
     pub(crate) async fn send(&mut self, text: Utf8Bytes) -> Result<(), Goodbye> {
-        self.sink.send(Message::Text(text)).await.map_err(|_| Goodbye::LOST)
-    }
-
-    fn pong(&self, t0: protocol::time::Millis, t1: SwarmTime) -> Utf8Bytes {
-        let t2 = self.relay.clock.now();
-        self.relay.metrics.time_holding_seconds.observe(Via::Websocket, t2 - t1);
-        let midpoint = t1 + (t2 - t1).mul_f64(0.5);
-        let pong =
-            ServerMessage::TimePong { t0, t_s: midpoint.into(), t1: t1.into(), t2: t2.into() };
-        pong.encode().into()
+        self.line.send(Message::Text(text)).await
     }
 }
 
 /// Ends a connection: says why, closes, and waits a moment for the other side to do the same.
 pub(crate) async fn part(mut reader: SocketReader, mut writer: SocketWriter, goodbye: Goodbye) {
     writer.relay.metrics.closed.inc(CloseCode::of(goodbye.code));
+    writer.line.end();
     let parting = async {
         if let Some(code) = goodbye.error {
             let last = ServerMessage::Error {
@@ -294,10 +321,10 @@ pub(crate) async fn part(mut reader: SocketReader, mut writer: SocketWriter, goo
             writer.send(last.encode().into()).await.ok()?;
         }
         let frame = CloseFrame { code: goodbye.code, reason: goodbye.reason.into() };
-        writer.sink.send(Message::Close(Some(frame))).await.ok()?;
+        writer.line.send(Message::Close(Some(frame))).await.ok()?;
         // Closing a socket with unread bytes resets it, and the reset may overtake the goodbye.
         if goodbye.waits_for_answer {
-            while reader.stream.next().await?.is_ok() {}
+            while reader.message().await?.is_ok() {}
         }
         Some(())
     };

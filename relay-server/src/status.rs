@@ -14,7 +14,6 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hmac::{Hmac, KeyInit, Mac};
-use prometheus_client::metrics::gauge::Gauge;
 use serde_json::{Value, json};
 use sha1::Sha1;
 
@@ -47,23 +46,15 @@ impl Obstacle {
 }
 
 /// Whether new members are let in. Whoever finds an obstacle raises it, and clears it again.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Readiness {
     obstacles: AtomicU8,
-    ready: Gauge,
 }
 
 impl Readiness {
-    /// Nothing in the way; `ready` shows it from now on.
-    pub(crate) fn new(ready: &Gauge) -> Self {
-        ready.set(1);
-        Self { obstacles: AtomicU8::new(0), ready: ready.clone() }
-    }
-
     /// From now on no new member is let in.
     pub(crate) fn raise(&self, obstacle: Obstacle) {
         self.obstacles.fetch_or(obstacle.bit(), Ordering::Relaxed);
-        self.ready.set(0);
     }
 
     /// True while `obstacle` is raised.
@@ -148,8 +139,16 @@ async fn health(State(relay): State<Arc<Shared>>) -> Response {
     as_json(StatusCode::OK, &health)
 }
 
+/// Why nobody new is let in, in words; nothing while the relay is ready.
+pub(crate) fn obstacles(relay: &Shared) -> Vec<&'static str> {
+    let mut obstacles = relay.readiness.obstacles();
+    // Not raised and cleared: who comes and goes changes it from moment to moment.
+    obstacles.extend(relay.door.is_full().then_some("full"));
+    obstacles
+}
+
 async fn ready(State(relay): State<Arc<Shared>>) -> Response {
-    let obstacles = relay.readiness.obstacles();
+    let obstacles = obstacles(&relay);
     let status =
         if obstacles.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     as_json(status, &json!({ "ready": obstacles.is_empty(), "obstacles": obstacles }))

@@ -5,6 +5,9 @@
 //! that lies in it by then starts the swarm anew, so none is lost and no swarm ever runs
 //! twice. Nothing of the former swarm remains either way.
 
+mod holding;
+mod registry;
+
 use std::collections::{BTreeMap, HashMap};
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,24 +15,32 @@ use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
 use protocol::ids::hex;
-use protocol::{ClientMessage, ErrorCode, SwarmHash, UserId};
+use protocol::{ClientMessage, ServerMessage, SwarmHash, UserId};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{MissedTickBehavior, interval};
-use tracing::{debug, error};
+use tokio::task::yield_now;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tracing::debug;
 
-use crate::metrics::{Admission, Counted, Counters, DropReason, counted};
-use crate::outbox::{Outbox, Undeliverable};
+use crate::metrics::{Admission, DropReason, counted};
+use crate::outbox::Outbox;
+use crate::ownership::{Elsewhere, Leaving};
+use crate::presence::{Gathering, Told};
 use crate::relay::Shared;
-use crate::room::{Audience, Join, Output, Refusal, Room, snapshot};
+use crate::room::{Audience, Heritage, Join, Output, Refusal, Room};
+use crate::seat::{Seat, Telling, frames_of};
 use crate::socket::{ConnectionId, Goodbye};
-use crate::status::Obstacle;
+use holding::{Asked, Holding, News};
+pub(crate) use registry::run_registry;
 
 /// Joins that may wait for the registry, which does next to nothing for each.
 pub(crate) const REGISTRY_MAILBOX: usize = 256;
 
 /// Messages that may wait for a swarm. Members beyond it wait at their own socket.
 const SWARM_MAILBOX: usize = 256;
+
+/// Messages that are handled before what they lead to is sent. Whoever they concern gets it in
+/// one write then; a swarm with less to do sends after each.
+const BATCH: usize = 32;
 
 /// How soon a member who missed some presence is told who is there.
 const SUMMARY_INTERVAL: Duration = Duration::from_millis(250);
@@ -45,7 +56,18 @@ pub(crate) struct Enter {
     /// Where to send what the member is told.
     pub(crate) outbox: Outbox,
     /// The way to the swarm's task, once let in.
-    pub(crate) answer: oneshot::Sender<Result<mpsc::Sender<SwarmCommand>, Refusal>>,
+    pub(crate) answer: oneshot::Sender<Result<mpsc::Sender<SwarmCommand>, Denial>>,
+}
+
+/// Why a connection is not let into a swarm.
+#[derive(Clone, Debug)]
+pub(crate) enum Denial {
+    /// The swarm's rules do not allow it.
+    Refused(Refusal),
+    /// Another relay keeps the swarm.
+    Elsewhere(Elsewhere),
+    /// Nobody can say at the moment who keeps the swarm.
+    Unsettled,
 }
 
 /// What a swarm's task is told.
@@ -64,95 +86,23 @@ pub(crate) enum SwarmCommand {
         /// Which one.
         connection: ConnectionId,
     },
+    /// The swarm goes to another relay.
+    Depart {
+        /// To which, if that is known.
+        to: Option<Elsewhere>,
+        /// True if it is still this relay's and must be released first.
+        is_ours: bool,
+    },
+    /// The swarm is still this relay's, under this number.
+    Raised(u64),
 }
 
 /// What is left of a swarm that has ended.
 struct Ended {
     swarm: SwarmHash,
     mailbox: mpsc::Receiver<SwarmCommand>,
-}
-
-/// Runs the registry until the relay closes.
-pub(crate) async fn run_registry(relay: Arc<Shared>, mut mailbox: mpsc::Receiver<Enter>) {
-    let mut registry = Registry::new(relay.clone());
-    loop {
-        tokio::select! {
-            biased;
-            () = relay.closing.cancelled() => return,
-            Some(ended) = registry.tasks.join_next_with_id() => registry.ended(ended),
-            enter = mailbox.recv() => match enter {
-                Some(enter) => registry.pass_on(enter),
-                None => return,
-            },
-        }
-        relay.metrics.swarms.set(registry.swarms.len() as i64);
-    }
-}
-
-struct Registry {
-    relay: Arc<Shared>,
-    swarms: HashMap<SwarmHash, Running>,
-    tasks: JoinSet<Ended>,
-}
-
-struct Running {
-    mailbox: mpsc::Sender<SwarmCommand>,
-    task: Id,
-}
-
-impl Registry {
-    fn new(relay: Arc<Shared>) -> Self {
-        Self { relay, swarms: HashMap::new(), tasks: JoinSet::new() }
-    }
-
-    fn pass_on(&mut self, enter: Enter) {
-        if self.relay.readiness.is_raised(Obstacle::Draining) {
-            self.relay.metrics.turned_away.inc(Admission::Draining);
-            let message = "the relay is shutting down; join again over a new connection";
-            // Whoever asked may be gone by now.
-            let _ = enter.answer.send(Err(Refusal { code: ErrorCode::ShuttingDown, message }));
-            return;
-        }
-        if !self.swarms.contains_key(&enter.swarm) {
-            let (mailbox, mailbox_out) = mpsc::channel(SWARM_MAILBOX);
-            self.start(enter.swarm.clone(), mailbox, mailbox_out);
-        }
-        let Some(running) = self.swarms.get(&enter.swarm) else { return };
-        let way_in = running.mailbox.clone();
-        // A full mailbox drops the request, and the connection learns that the relay is busy:
-        // waiting here would hold up every other swarm.
-        if running.mailbox.try_send(SwarmCommand::Enter(Box::new(enter), way_in)).is_err() {
-            self.relay.metrics.dropped.inc(DropReason::SwarmBusy);
-            debug!("a swarm is too busy to let anyone in");
-        }
-    }
-
-    fn ended(&mut self, ended: Result<(Id, Ended), JoinError>) {
-        match ended {
-            Ok((_, Ended { swarm, mailbox })) => {
-                // Only this task puts joins in, so none can arrive between the check and the removal.
-                let Some(running) = self.swarms.remove(&swarm) else { return };
-                if !mailbox.is_empty() {
-                    self.start(swarm, running.mailbox, mailbox);
-                }
-            }
-            Err(error) => {
-                error!("a swarm's task failed; its members are disconnected");
-                self.swarms.retain(|_, running| running.task != error.id());
-            }
-        }
-    }
-
-    fn start(
-        &mut self,
-        swarm: SwarmHash,
-        mailbox: mpsc::Sender<SwarmCommand>,
-        mailbox_out: mpsc::Receiver<SwarmCommand>,
-    ) {
-        let task = SwarmTask::new(self.relay.clone(), swarm.clone());
-        let task = self.tasks.spawn(task.run(mailbox_out)).id();
-        self.swarms.insert(swarm, Running { mailbox, task });
-    }
+    /// How it is to be given up, if it was not already.
+    leaving: Option<(u64, Leaving)>,
 }
 
 /// Owns one swarm: applies the room's rules and delivers what they say.
@@ -160,23 +110,30 @@ struct SwarmTask {
     relay: Arc<Shared>,
     swarm: SwarmHash,
     room: Room,
+    holding: Holding,
     members: BTreeMap<UserId, Seat>,
     connections: HashMap<ConnectionId, UserId>,
-}
-
-/// A member's end of its connection.
-struct Seat {
-    connection: ConnectionId,
-    outbox: Outbox,
-    /// Some presence was left out because the member reads slowly; a summary is owed.
-    owes_summary: bool,
-    _counted: Counted,
+    presence: Gathering,
+    /// Another message waits while this one is handled.
+    more_waits: bool,
 }
 
 impl SwarmTask {
-    fn new(relay: Arc<Shared>, swarm: SwarmHash) -> Self {
-        let room = Room::new(relay.limits.clone(), relay.clock.id());
-        Self { relay, swarm, room, members: BTreeMap::new(), connections: HashMap::new() }
+    fn new(relay: Arc<Shared>, swarm: SwarmHash, epoch: u64, heritage: Option<Heritage>) -> Self {
+        let clock_id = relay.clock.id();
+        let heritage = (heritage, relay.clock.now());
+        let room = Room::inherit(relay.limits.clone(), clock_id, epoch, heritage);
+        let holding = Holding::new(&room);
+        Self {
+            relay,
+            swarm,
+            room,
+            holding,
+            members: BTreeMap::new(),
+            connections: HashMap::new(),
+            presence: Gathering::default(),
+            more_waits: false,
+        }
     }
 
     async fn run(mut self, mut mailbox: mpsc::Receiver<SwarmCommand>) -> Ended {
@@ -187,6 +144,7 @@ impl SwarmTask {
         let mut clock_names = self.relay.clock.renamings();
         loop {
             let owes_summaries = self.members.values().any(|seat| seat.owes_summary);
+            let due = self.poll_timeout();
             tokio::select! {
                 biased;
                 () = &mut time_to_part => {
@@ -195,17 +153,77 @@ impl SwarmTask {
                 }
                 _ = summaries.tick(), if owes_summaries => self.summarise(),
                 Ok(()) = clock_names.changed() => self.introduce_clock(),
+                news = self.holding.next() => self.heard_of_holding(news),
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    self.handle_timeout();
+                }
                 command = mailbox.recv() => match command {
-                    Some(command) => self.handle(command),
+                    Some(command) => self.handle_all(command, &mut mailbox),
                     None => break,
                 },
+            }
+            self.members.values_mut().for_each(|seat| seat.outbox.flush());
+            let ownership = &*self.relay.ownership;
+            self.holding.write(&self.swarm, &self.room, ownership);
+            self.holding.release(&self.swarm, &self.room, ownership);
+            if let Some(to) = self.holding.departs() {
+                let to = to.cloned();
+                return self.send_away(to, mailbox);
             }
             if self.room.is_empty() {
                 break;
             }
+            // Telling many takes a while, in which other tasks of this thread did not run.
+            yield_now().await;
         }
         debug!(swarm = self.swarm.short(), "swarm ended");
-        Ended { swarm: self.swarm, mailbox }
+        // Members of the former owner may be still on their way, and those here go elsewhere.
+        let is_inherited = self.room.poll_timeout().is_some() || !self.room.is_empty();
+        let leaving = if is_inherited { Leaving::ToAnother } else { Leaving::ForGood };
+        Ended { swarm: self.swarm, mailbox, leaving: Some((self.room.epoch(), leaving)) }
+    }
+
+    /// Tells everyone who keeps the swarm now.
+    fn send_away(mut self, to: Option<Elsewhere>, mailbox: mpsc::Receiver<SwarmCommand>) -> Ended {
+        debug!(swarm = self.swarm.short(), members = self.members.len(), "swarm moved");
+        let kept_back = self.holding.take_back(&mut self.room);
+        self.deliver(kept_back);
+        let epoch = to.as_ref().map_or(0, |to| to.epoch).max(self.room.epoch());
+        let moved = ServerMessage::Moved { url: to.and_then(|to| to.public), epoch };
+        let frame: Utf8Bytes = moved.encode().into();
+        for seat in self.members.into_values() {
+            seat.outbox.finish(Some(frame.clone()), Goodbye::MOVED);
+        }
+        Ended { swarm: self.swarm, mailbox, leaving: None }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let presence = self.presence.due();
+        let room = self.room.poll_timeout().into_iter().chain(presence).min().map(|at| {
+            let wait = at - self.relay.clock.now();
+            Instant::now() + Duration::from_secs_f64(wait.as_secs_f64().max(0.0))
+        });
+        [room, self.holding.poll_timeout()].into_iter().flatten().min()
+    }
+
+    fn handle_timeout(&mut self) {
+        if self.presence.due().is_some_and(|due| due <= self.relay.clock.now()) {
+            self.tell_presence();
+        }
+        self.holding.handle_timeout();
+        let outputs = self.room.handle_timeout(self.relay.clock.now());
+        self.say(outputs, None);
+    }
+
+    fn heard_of_holding(&mut self, news: News) {
+        match news {
+            News::Written(stored) => {
+                let ownership = &*self.relay.ownership;
+                let outputs = self.holding.written(stored, &mut self.room, ownership);
+                self.deliver(outputs);
+            }
+            News::Released => self.holding.released(),
+        }
     }
 
     /// Sends everyone away together. Nobody is told that the others leave: they all do.
@@ -216,24 +234,57 @@ impl SwarmTask {
         }
     }
 
+    /// Handles a message and those that wait behind it, up to the end of the swarm.
+    fn handle_all(&mut self, first: SwarmCommand, mailbox: &mut mpsc::Receiver<SwarmCommand>) {
+        let mut command = first;
+        for left in (0..BATCH).rev() {
+            self.more_waits = left > 0 && !mailbox.is_empty();
+            self.handle(command);
+            // What waits behind the last goodbye belongs to the swarm that begins next.
+            if left == 0 || self.room.is_empty() || self.holding.departs().is_some() {
+                return;
+            }
+            let Ok(next) = mailbox.try_recv() else { return };
+            command = next;
+        }
+    }
+
     fn handle(&mut self, command: SwarmCommand) {
         match command {
             SwarmCommand::Enter(enter, way_in) => self.enter(*enter, way_in),
             SwarmCommand::Message { connection, message } => {
                 // A connection that was replaced may still have messages on their way.
                 let Some(from) = self.connections.get(&connection).cloned() else { return };
+                let decision = holding::decision(&message);
+                if let Some(name) = decision
+                    && !self.holding.may_decide(&*self.relay.ownership)
+                {
+                    let message = holding::NOT_OWNER.reply_to(name);
+                    return self.say(vec![Output { to: Audience::One(from), message }], None);
+                }
                 let outputs = self.room.handle_message(self.relay.clock.now(), &from, *message);
-                self.deliver(outputs);
+                self.say(outputs, decision.map(|name| (from, name)));
             }
             SwarmCommand::Gone { connection } => {
                 let Some(user) = self.connections.get(&connection).cloned() else { return };
                 self.remove(&user);
             }
+            SwarmCommand::Depart { to, is_ours } => self.holding.depart(to, is_ours),
+            SwarmCommand::Raised(epoch) => {
+                self.holding.claimed_anew();
+                let outputs = self.room.raise_epoch(epoch);
+                self.say(outputs, None);
+            }
         }
     }
 
     fn enter(&mut self, enter: Enter, way_in: mpsc::Sender<SwarmCommand>) {
-        let Enter { join, connection, outbox, answer, .. } = enter;
+        let Enter { mut join, connection, outbox, answer, .. } = enter;
+        if !self.holding.may_decide(&*self.relay.ownership) {
+            let _ = answer.send(Err(Denial::Unsettled));
+            return;
+        }
+        join.relays = self.relay.ownership.relays();
         let user = join.user_id.clone();
         let outputs =
             match self.room.join(self.relay.clock.now(), join, hex(&rand::random::<[u8; 16]>())) {
@@ -241,25 +292,32 @@ impl SwarmTask {
                 Err(refusal) => {
                     self.relay.metrics.turned_away.inc(Admission::Join);
                     // Whoever asked may be gone by now.
-                    let _ = answer.send(Err(refusal));
+                    let _ = answer.send(Err(Denial::Refused(refusal)));
                     return;
                 }
             };
         let counted = counted(&self.relay.metrics.members);
-        let seat = Seat { connection, outbox, owes_summary: false, _counted: counted };
+        let told = self.presence.welcomed();
+        let seat = Seat { connection, outbox, owes_summary: false, told, _counted: counted };
         if let Some(former) = self.members.insert(user.clone(), seat) {
             self.connections.remove(&former.connection);
             former.outbox.hang_up(Goodbye::REPLACED);
         }
         self.connections.insert(connection, user.clone());
         debug!(swarm = self.swarm.short(), members = self.members.len(), "member joined");
-        self.deliver(outputs);
+        self.say(outputs, None);
         if answer.send(Ok(way_in)).is_err() {
             self.remove(&user);
         }
     }
 
-    /// Sends what the room says, and takes out those who can not be reached, until everyone
+    /// Sends what the room says, once it may be told.
+    fn say(&mut self, outputs: Vec<Output>, asked: Option<Asked>) {
+        let outputs = self.holding.said(&self.room, outputs, asked);
+        self.deliver(outputs);
+    }
+
+    /// Sends messages, and takes out those who can not be reached, until everyone
     /// left has been told.
     fn deliver(&mut self, outputs: Vec<Output>) {
         let unreachable = self.send_all(outputs);
@@ -278,22 +336,33 @@ impl SwarmTask {
 
     fn send_all(&mut self, outputs: Vec<Output>) -> Vec<(UserId, ConnectionId)> {
         let mut unreachable = Vec::new();
+        let now = self.relay.clock.now();
         let dropped = &self.relay.metrics.dropped;
         for output in outputs {
             let is_droppable = output.is_droppable();
             let frames = frames_of(&output);
+            if let [frame] = frames.as_slice()
+                && self.presence.holds(now, &output, frame)
+            {
+                continue;
+            }
+            let mut telling = Telling::new(&self.room, &self.presence, dropped);
+            if !self.more_waits {
+                telling = telling.sending_at_once();
+            }
             let mut tell = |user: &UserId, seat: &mut Seat| {
-                if seat.send(&frames, is_droppable, dropped).is_err() {
+                if telling.tell(user, seat, &frames, is_droppable).is_err() {
                     unreachable.push((user.clone(), seat.connection));
                 }
             };
+            let members = &mut self.members;
             match &output.to {
                 Audience::One(user) => {
-                    self.members.get_mut(user).into_iter().for_each(|seat| tell(user, seat));
+                    members.get_mut(user).into_iter().for_each(|seat| tell(user, seat));
                 }
-                Audience::All => self.members.iter_mut().for_each(|(user, seat)| tell(user, seat)),
+                Audience::All => members.iter_mut().for_each(|(user, seat)| tell(user, seat)),
                 Audience::AllBut(one) => {
-                    let others = self.members.iter_mut().filter(|(user, _)| *user != one);
+                    let others = members.iter_mut().filter(|(user, _)| *user != one);
                     others.for_each(|(user, seat)| tell(user, seat));
                 }
             }
@@ -307,7 +376,7 @@ impl SwarmTask {
         self.connections.remove(&connection);
         debug!(swarm = self.swarm.short(), members = self.members.len(), "member left");
         let outputs = self.room.leave(user);
-        self.deliver(outputs);
+        self.say(outputs, None);
         Some(outbox)
     }
 
@@ -317,146 +386,29 @@ impl SwarmTask {
         let members: Vec<UserId> = self.members.keys().cloned().collect();
         for user in members {
             let state = self.room.state_for(&user);
-            self.deliver(state.into_iter().collect());
+            self.say(state.into_iter().collect(), None);
         }
+    }
+
+    /// Tells everyone of those who came and went.
+    fn tell_presence(&mut self) {
+        let dropped = &self.relay.metrics.dropped;
+        let mut telling = Telling::new(&self.room, &self.presence, dropped);
+        for (user, seat) in &mut self.members {
+            telling.catch_up(user, seat);
+            seat.told = Told::default();
+        }
+        self.presence.everyone_told(self.relay.clock.now());
     }
 
     /// Tells those who missed some presence who is there, once they have caught up.
     fn summarise(&mut self) {
-        let owed: Vec<&mut Seat> = self
-            .members
-            .values_mut()
-            .filter(|seat| seat.owes_summary && seat.outbox.is_drained())
-            .collect();
-        if owed.is_empty() {
-            return;
-        }
-        let summary: Vec<Utf8Bytes> =
-            snapshot::members(self.room.peers()).iter().map(|part| part.encode().into()).collect();
-        for seat in owed {
-            seat.owes_summary = seat.outbox.push_together(summary.clone()).is_err();
-        }
-    }
-}
-
-impl Seat {
-    fn send(
-        &mut self,
-        frames: &[Utf8Bytes],
-        is_droppable: bool,
-        dropped: &Counters<DropReason>,
-    ) -> Result<(), Undeliverable> {
-        match frames {
-            [frame] if is_droppable => {
-                if self.outbox.push_droppable(frame.clone()).is_err() {
-                    self.owes_summary = true;
-                    dropped.inc(DropReason::Presence);
-                }
-                Ok(())
+        let dropped = &self.relay.metrics.dropped;
+        let mut telling = Telling::new(&self.room, &self.presence, dropped);
+        for seat in self.members.values_mut() {
+            if seat.owes_summary && seat.outbox.is_drained() {
+                telling.summarise(seat);
             }
-            [frame] => self.outbox.push(frame.clone()),
-            frames => self.outbox.push_together(frames.to_vec()),
         }
-    }
-}
-
-/// Encoded once, however many members read it.
-fn frames_of(output: &Output) -> Vec<Utf8Bytes> {
-    match &output.message {
-        protocol::ServerMessage::Joined(joined) => {
-            snapshot::opening(joined.clone()).iter().map(|part| part.encode().into()).collect()
-        }
-        message => vec![message.encode().into()],
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::outbox::{OutboxReader, outbox};
-    use crate::relay::Mailboxes;
-
-    type Answer = oneshot::Receiver<Result<mpsc::Sender<SwarmCommand>, Refusal>>;
-
-    #[tokio::test]
-    async fn a_join_that_meets_the_end_of_its_swarm_begins_it_anew() {
-        let (relay, mut registry, _mailboxes) = relay();
-        let (connection, to_swarm, _ada_reads) = join_alone(&relay, &mut registry).await;
-
-        // Nothing runs between these two: the join lies behind the goodbye of the last member.
-        to_swarm.try_send(SwarmCommand::Gone { connection }).expect("an empty mailbox");
-        let (mia, mia_in, mut mia_reads) = enter(&relay, "mia");
-        registry.pass_on(mia);
-
-        let ended = registry.tasks.join_next_with_id().await.expect("the swarm ended");
-        registry.ended(ended);
-        mia_in.await.expect("an answer").expect("a place");
-        let joined = mia_reads.next().await.expect("a message");
-        assert!(joined.contains("\"userId\":\"mia\"") && !joined.contains("ada"), "{joined}");
-        assert_eq!((registry.swarms.len(), registry.tasks.len()), (1, 1));
-    }
-
-    #[tokio::test]
-    async fn a_swarm_that_ended_is_forgotten() {
-        let (relay, mut registry, _mailboxes) = relay();
-        let (connection, to_swarm, _ada_reads) = join_alone(&relay, &mut registry).await;
-        to_swarm.try_send(SwarmCommand::Gone { connection }).expect("an empty mailbox");
-        let ended = registry.tasks.join_next_with_id().await.expect("the swarm ended");
-        registry.ended(ended);
-        assert_eq!((registry.swarms.len(), registry.tasks.len()), (0, 0));
-        assert_eq!(relay.metrics.members.get(), 0);
-    }
-
-    #[tokio::test]
-    async fn after_a_sleep_every_member_is_told_the_whole_state_under_the_clocks_new_name() {
-        let (relay, mut registry, _mailboxes) = relay();
-        let (_, _to_swarm, mut ada_reads) = join_alone(&relay, &mut registry).await;
-        let first = ada_reads.next().await.expect("a message");
-        assert!(first.contains(&relay.clock.id()), "{first}");
-
-        relay.clock.make_up_for(protocol::Span::from_secs(60));
-        let deadline = Duration::from_secs(10);
-        let told = tokio::time::timeout(deadline, ada_reads.next()).await.expect("she is told");
-        let again = told.expect("a message");
-        assert!(again.starts_with("{\"type\":\"joined\"") && again.contains("ada"), "{again}");
-        assert!(again.contains(&relay.clock.id()), "{again}");
-        assert_ne!(first, again);
-        // Who comes now reads the new name at once, and is told once.
-        let (mia, mia_in, mut mia_reads) = enter(&relay, "mia");
-        registry.pass_on(mia);
-        mia_in.await.expect("an answer").expect("a place");
-        let joined = mia_reads.next().await.expect("a message");
-        assert!(joined.contains(&relay.clock.id()), "{joined}");
-    }
-
-    fn relay() -> (Arc<Shared>, Registry, Mailboxes) {
-        let (relay, mailboxes) =
-            Shared::new(String::new(), Default::default(), Default::default(), false, None);
-        let registry = Registry::new(relay.clone());
-        (relay, registry, mailboxes)
-    }
-
-    async fn join_alone(
-        relay: &Shared,
-        registry: &mut Registry,
-    ) -> (ConnectionId, mpsc::Sender<SwarmCommand>, OutboxReader) {
-        let (ada, ada_in, reads) = enter(relay, "ada");
-        let connection = ada.connection;
-        registry.pass_on(ada);
-        (connection, ada_in.await.expect("an answer").expect("a place"), reads)
-    }
-
-    fn enter(relay: &Shared, user: &str) -> (Enter, Answer, OutboxReader) {
-        let (outbox, reads) = outbox(&relay.limits, &relay.metrics.queue_bytes);
-        let (answer, answered) = oneshot::channel();
-        let user_id = user.parse().expect("a plain user id");
-        let enter = Enter {
-            swarm: "0".repeat(64).parse().expect("hex"),
-            join: Join { user_id, alias: None, resume: None, time: None, ice: Vec::new() },
-            connection: relay.next_connection(),
-            outbox,
-            answer,
-        };
-        (enter, answered, reads)
     }
 }

@@ -5,6 +5,8 @@
 //! that owns them, `link.rs` a connection to one, and `message.rs` what is said. Peers are told apart by torrent and peer id only, never by
 //! address family, so that clients on IPv4 and IPv6 meet.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 pub(crate) mod link;
 mod message;
 mod namespaces;
@@ -20,11 +22,12 @@ use protocol::{Span, SwarmTime};
 use rand::Rng;
 use rand::seq::index;
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::limits::Limits;
 use crate::metrics::{DropReason, Metrics};
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Undeliverable};
 use crate::relay::Shared;
 use crate::socket::{ConnectionId, Goodbye};
 use message::{Announce, AnnounceReply, Answer, Bytes20, Counts, Event, Failure, Reply, Request};
@@ -36,6 +39,10 @@ pub(crate) const MAILBOX: usize = 1024;
 /// How often clients announce. The value of every WebTorrent tracker; far shorter ones leave
 /// clients with dozens of connections that never open. (seconds)
 const ANNOUNCE_INTERVAL: i64 = 120;
+
+/// Requests that are handled before what they lead to is sent: a client that gets several
+/// messages then gets them in one write.
+const BATCH: usize = 32;
 
 /// How often what has expired is cleared away.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
@@ -342,33 +349,63 @@ pub(crate) async fn run(relay: Arc<Shared>, mut mailbox: mpsc::Receiver<TrackerC
             }
             command = mailbox.recv() => command,
         };
-        match command {
-            None => return,
-            Some(TrackerCommand::Connected { connection, namespace, outbox }) => {
-                trackers.connect(connection, namespace);
-                outboxes.insert(connection, outbox);
-            }
-            Some(TrackerCommand::Gone { connection }) => {
-                trackers.disconnect(connection);
-                outboxes.remove(&connection);
-            }
-            Some(TrackerCommand::Request { connection, request }) => {
-                count_request(&relay.metrics, &request);
-                let now = relay.clock.now();
-                for Sending { to, text } in
-                    trackers.handle(now, connection, *request, &mut rand::rng())
-                {
-                    let Some(outbox) = outboxes.get(&to) else { continue };
-                    if outbox.push(text.into()).is_err() {
-                        relay.metrics.dropped.inc(DropReason::TooSlow);
-                        trackers.disconnect(to);
-                        if let Some(outbox) = outboxes.remove(&to) {
-                            outbox.hang_up(Goodbye::UNREAD);
-                        }
-                    }
-                }
+        let Some(command) = command else { return };
+        let mut desk = Desk { relay: &relay, trackers: &mut trackers, outboxes: &mut outboxes };
+        let mut written = desk.handle(command);
+        for _ in 1..BATCH {
+            let Ok(command) = mailbox.try_recv() else { break };
+            written.extend(desk.handle(command));
+        }
+        for connection in written {
+            if let Some(outbox) = desk.outboxes.get_mut(&connection) {
+                outbox.flush();
             }
         }
+        // Other tasks of this thread waited meanwhile.
+        yield_now().await;
+    }
+}
+
+/// The trackers and the ways to their clients, while some requests are handled.
+struct Desk<'a> {
+    relay: &'a Shared,
+    trackers: &'a mut Trackers,
+    outboxes: &'a mut HashMap<ConnectionId, Outbox>,
+}
+
+impl Desk<'_> {
+    /// Returns whom something was written for, which a flush then sends.
+    fn handle(&mut self, command: TrackerCommand) -> Vec<ConnectionId> {
+        match command {
+            TrackerCommand::Connected { connection, namespace, outbox } => {
+                self.trackers.connect(connection, namespace);
+                self.outboxes.insert(connection, outbox);
+                Vec::new()
+            }
+            TrackerCommand::Gone { connection } => {
+                self.trackers.disconnect(connection);
+                self.outboxes.remove(&connection);
+                Vec::new()
+            }
+            TrackerCommand::Request { connection, request } => {
+                count_request(&self.relay.metrics, &request);
+                let now = self.relay.clock.now();
+                let sendings = self.trackers.handle(now, connection, *request, &mut rand::rng());
+                sendings.into_iter().map(|sending| self.write(sending)).collect()
+            }
+        }
+    }
+
+    fn write(&mut self, Sending { to, text }: Sending) -> ConnectionId {
+        let written = self.outboxes.get_mut(&to).map(|outbox| outbox.push(text.into()));
+        if let Some(Err(Undeliverable)) = written {
+            self.relay.metrics.dropped.inc(DropReason::TooSlow);
+            self.trackers.disconnect(to);
+            if let Some(outbox) = self.outboxes.remove(&to) {
+                outbox.hang_up(Goodbye::UNREAD);
+            }
+        }
+        to
     }
 }
 

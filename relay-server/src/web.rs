@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{Path, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router, middleware};
@@ -13,6 +13,7 @@ use protocol::ids::TrackerNamespace;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::door::{self, Places};
+use crate::member::Route;
 use crate::relay::Shared;
 use crate::site::site;
 use crate::status::{self, MetricsToken};
@@ -20,6 +21,9 @@ use crate::{member, socket, tracker};
 
 /// What the open tracker says where there is none.
 const CLOSED_TRACKER: &str = "This relay has no open tracker. Members use /announce/NAME.\n";
+
+/// Marks the connection over which a relay passes a member's messages on to the swarm's owner.
+pub(crate) const PASSED_ON: HeaderName = HeaderName::from_static("x-swarm-passed-on");
 
 /// The routes of one relay. With `token`, the metrics are among them.
 pub(crate) fn router(
@@ -46,16 +50,22 @@ pub(crate) fn router(
 async fn member_socket(
     State(relay): State<Arc<Shared>>,
     Extension(places): Extension<Places>,
+    headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     if let Some(refusal) = status::turn_away_while_draining(&relay) {
         return refusal;
     }
+    // Whoever pretends to be a relay gets less, not more.
+    let route = match headers.contains_key(PASSED_ON) {
+        true => Route::ThroughRelay,
+        false => Route::Direct(places.client),
+    };
     let upgrade = socket::bounded(upgrade);
     let lifeline = relay.lifeline();
     upgrade.on_upgrade(move |socket| {
         lifeline.run(async move {
-            member::serve(socket, relay).await;
+            member::serve(socket, relay, route).await;
             drop(places);
         })
     })

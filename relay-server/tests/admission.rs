@@ -140,6 +140,10 @@ async fn a_full_relay_says_so_and_takes_the_next_one_when_somebody_leaves() {
     // Whoever watches over the relay still gets an answer.
     let health = get(relay.local_addr(), "/health", &[]).await;
     assert!(health.text().contains("\"status\":\"full\""), "{}", health.text());
+    let ready = get(relay.local_addr(), "/ready", &[]).await;
+    assert_eq!(ready.status, 503);
+    assert!(ready.text().contains("\"obstacles\":[\"full\"]"), "{}", ready.text());
+    assert!(relay.metrics().contains("\nrelay_ready 0\n"), "{}", relay.metrics());
     open.pop().expect("three of them").end().await;
     let_in(&relay, "/ws").await;
 }

@@ -12,6 +12,7 @@ mod chance;
 mod clock;
 mod cross;
 mod demo;
+mod fuzz;
 mod generated;
 mod measure;
 mod repo;
@@ -60,13 +61,15 @@ enum Command {
     Song(song::Arguments),
     /// Take a picture of every screen and state of the window
     Shots(shots::Arguments),
-    /// Measure how far apart real apps play, beside Snapcast, and the bench itself
+    /// Measure real apps beside Snapcast, the relay beside Node's, and the bench itself
     Bench(bench::Arguments),
     /// Compare what two virtual cards heard
     Measure(measure::Arguments),
     /// Play two devices in virtual time and tell how far apart they are heard
     #[command(disable_help_flag = true)]
     Sim(sim::Arguments),
+    /// Feed what strangers can send to a relay with random inputs
+    Fuzz(fuzz::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -98,5 +101,6 @@ fn run() -> Result<()> {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Measure(arguments) => measure::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
     }
 }

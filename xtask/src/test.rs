@@ -218,6 +218,13 @@ fn steps() -> Vec<Step> {
             needs_linux: true,
             ..Step::cargo("turn server", "test -p relay-server --test turn -- --ignored")
         },
+        Step {
+            needs_linux: true,
+            ..Step::cargo(
+                "relays in a cluster",
+                "test -p relay-server --test cluster -- --ignored --nocapture --test-threads 1",
+            )
+        },
         Step::demo("play mp3", "demo --built --format mp3 --seconds 15"),
         Step::demo("play flac", "demo --built --format flac --seconds 15"),
         Step::demo("play m4a", "demo --built --format m4a --seconds 15"),
@@ -231,6 +238,9 @@ fn steps() -> Vec<Step> {
         Step::demo("device lost", "demo --built --scenario device-lost"),
         Step::demo("plain webtorrent", "demo --built --scenario interop"),
         Step::demo("memory", "demo --built --scenario memory"),
+        // A bench of ratios: short, and with room for whatever else the machine does.
+        Step::demo("relay load", "bench relay --short --check"),
+        Step { needs_linux: true, ..Step::xtask("fuzz", "fuzz --seconds 10") },
         Step::demo("bench of itself", "bench self-test --built"),
         Step::demo(
             "sync equal",

@@ -302,6 +302,8 @@ impl Peer {
                     self.remember_party();
                 }
             }
+            // Nothing is lost, and it takes no longer than an answer.
+            Arrival::Link(LinkEvent::Moved) => swarm.session.handle(now, Input::LinkDown),
             Arrival::Link(LinkEvent::Down { reason, was_up }) => {
                 if was_up {
                     swarm.session.handle(now, Input::LinkDown);

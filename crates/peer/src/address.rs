@@ -92,6 +92,11 @@ impl RelayAddress {
         ip.map_or(self.host() == "localhost", |ip| ip.is_loopback())
     }
 
+    /// True when it is reached with TLS.
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
     /// Where WebTorrent announces to the members of one swarm.
     pub fn tracker_url(&self, namespace: &TrackerNamespace) -> String {
         self.uri(&format!("{TRACKER_PATH}/{namespace}")).to_string()

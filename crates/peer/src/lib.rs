@@ -26,6 +26,7 @@ mod lobby;
 mod nearby;
 mod notices;
 mod playout;
+mod route;
 mod settings;
 mod shelf;
 mod start;

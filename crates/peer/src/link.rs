@@ -22,6 +22,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_c
 use tracing::{debug, info};
 
 use crate::address::RelayAddress;
+use crate::route::Route;
 
 /// Longest time for TCP, TLS and the WebSocket handshake together.
 ///
@@ -36,6 +37,10 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(6);
 /// that members cut off together do not return in step.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The same where another relay takes a dead one's place: its lease runs out within seconds.
+const FIRST_PAUSE_OF_SEVERAL: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE_OF_SEVERAL: Duration = Duration::from_secs(2);
 
 /// How long a connection must hold for the pauses to begin anew.
 const PROOF_OF_HEALTH: Duration = Duration::from_secs(3);
@@ -71,6 +76,8 @@ pub enum LinkEvent {
         /// When it was read from the socket.
         received: LocalTime,
     },
+    /// Sent to another relay; the connection to it follows.
+    Moved,
     /// Not connected: an attempt failed or the connection broke. Another attempt follows.
     Down {
         /// Why, in technical words.
@@ -95,7 +102,8 @@ impl RelayLink {
         events: mpsc::Sender<LinkEvent>,
     ) -> Self {
         let (outgoing, outbox) = mpsc::channel(OUTGOING_DEPTH);
-        let task = tokio::spawn(Worker { relay, clock, events, outbox }.run());
+        let route = Route::from(relay);
+        let task = tokio::spawn(Worker { route, clock, events, outbox }.run());
         Self { outgoing, task }
     }
 
@@ -130,10 +138,12 @@ enum Ended {
     Closed,
     /// The connection broke.
     Broken(String),
+    /// Another relay keeps the swarm, if it is to be gone to.
+    Moved { is_followed: bool },
 }
 
 struct Worker {
-    relay: RelayAddress,
+    route: Route,
     clock: MonotonicClock,
     events: mpsc::Sender<LinkEvent>,
     outbox: mpsc::Receiver<Outgoing>,
@@ -143,7 +153,8 @@ impl Worker {
     async fn run(mut self) {
         let mut pause = FIRST_PAUSE;
         loop {
-            let (reason, was_up) = match self.connect().await {
+            let relay = self.route.next();
+            let (reason, was_up) = match self.connect(&relay).await {
                 Err(reason) => (reason, false),
                 Ok((socket, relay)) => {
                     info!("connected to the relay");
@@ -156,10 +167,20 @@ impl Worker {
                     let ended = self.carry(socket).await;
                     // A relay that takes connections only to close them is not hurried.
                     if since.elapsed() >= PROOF_OF_HEALTH {
-                        pause = FIRST_PAUSE;
+                        pause = self.pauses()[0];
                     }
                     match ended {
                         Ended::Closed => return,
+                        Ended::Moved { is_followed: true } => {
+                            info!("sent to another relay");
+                            if self.events.send(LinkEvent::Moved).await.is_err() {
+                                return;
+                            }
+                            continue;
+                        }
+                        Ended::Moved { is_followed: false } => {
+                            ("the relay sends to one that is not to be trusted".to_owned(), true)
+                        }
                         Ended::Broken(reason) => (reason, true),
                     }
                 }
@@ -172,24 +193,33 @@ impl Worker {
                 return;
             }
             sleep(jittered(pause)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = (pause * 2).min(self.pauses()[1]);
         }
     }
 
-    async fn connect(&self) -> Result<(Socket, Option<SocketAddr>), String> {
+    /// The shortest and the longest.
+    fn pauses(&self) -> [Duration; 2] {
+        if self.route.has_choice() {
+            [FIRST_PAUSE_OF_SEVERAL, LONGEST_PAUSE_OF_SEVERAL]
+        } else {
+            [FIRST_PAUSE, LONGEST_PAUSE]
+        }
+    }
+
+    async fn connect(&self, relay: &RelayAddress) -> Result<(Socket, Option<SocketAddr>), String> {
         let connect = async {
-            let stream = TcpStream::connect((self.relay.host(), self.relay.port())).await?;
+            let stream = TcpStream::connect((relay.host(), relay.port())).await?;
             stream.set_nodelay(true)?;
-            let relay = stream.peer_addr().ok();
+            let address = stream.peer_addr().ok();
             let config = WebSocketConfig::default()
                 .read_buffer_size(READ_BUFFER)
                 .write_buffer_size(0)
                 .max_message_size(Some(limits::MAX_MESSAGE))
                 .max_frame_size(Some(limits::MAX_MESSAGE));
             let (socket, _) =
-                client_async_tls_with_config(self.relay.member_uri(), stream, Some(config), None)
+                client_async_tls_with_config(relay.member_uri(), stream, Some(config), None)
                     .await?;
-            Ok::<_, tungstenite::Error>((socket, relay))
+            Ok::<_, tungstenite::Error>((socket, address))
         };
         match timeout(CONNECT_TIMEOUT, connect).await {
             Ok(Ok(connected)) => Ok(connected),
@@ -235,9 +265,18 @@ impl Worker {
         }
     }
 
-    async fn arrived(&self, frame: Message, received: LocalTime) -> Option<Ended> {
+    async fn arrived(&mut self, frame: Message, received: LocalTime) -> Option<Ended> {
         match frame {
             Message::Text(text) => match ServerMessage::decode(&text) {
+                Ok(ServerMessage::Moved { url, epoch }) => {
+                    let is_followed = self.route.moved(url.as_deref(), epoch);
+                    Some(Ended::Moved { is_followed })
+                }
+                Ok(ServerMessage::Joined(joined))
+                    if !self.route.joined(Instant::now(), joined.epoch, &joined.relays) =>
+                {
+                    Some(Ended::Broken("the relay lost the swarm and does not know it".to_owned()))
+                }
                 Ok(message) => {
                     let event = LinkEvent::Message { message: Box::new(message), received };
                     self.events.send(event).await.err().map(|_| Ended::Closed)
@@ -264,4 +303,117 @@ fn jittered(pause: Duration) -> Duration {
     // Without randomness every pause is whole, which is safe and only less polite.
     let share = if getrandom::fill(&mut byte).is_ok() { f64::from(byte[0]) / 255.0 } else { 1.0 };
     pause.mul_f64(0.5 + share / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::message::Joined;
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc::Receiver;
+    use tokio_tungstenite::accept_async;
+
+    use super::*;
+
+    /// Far longer than anything here takes on a busy machine.
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn a_link_follows_a_relay_that_sends_it_on_and_comes_back_to_those_it_was_told_of() {
+        let (first, second) = (FakeRelay::new().await, FakeRelay::new().await);
+        let (link, mut events) = open(&first);
+        let mut socket = first.accept().await;
+        expect_up(&mut events).await;
+        say(&mut socket, &ServerMessage::Moved { url: Some(second.url()), epoch: 7 }).await;
+        let mut socket = second.accept().await;
+        assert!(matches!(next(&mut events).await, LinkEvent::Moved));
+        expect_up(&mut events).await;
+        say(&mut socket, &joined(7, vec![second.url()])).await;
+        let LinkEvent::Message { message, .. } = next(&mut events).await else {
+            panic!("not let in");
+        };
+        assert!(matches!(*message, ServerMessage::Joined(Joined { epoch: 7, .. })));
+
+        // The owner dies. Home is tried first, then what the owner named.
+        drop(socket);
+        assert!(matches!(next(&mut events).await, LinkEvent::Down { was_up: true, .. }));
+        drop(first.accept().await);
+        second.accept().await;
+        drop(link);
+    }
+
+    #[tokio::test]
+    async fn a_link_goes_nowhere_else_and_believes_no_owner_of_the_past() {
+        let home = FakeRelay::new().await;
+        let (link, mut events) = open(&home);
+        let mut socket = home.accept().await;
+        expect_up(&mut events).await;
+        say(&mut socket, &joined(9, Vec::new())).await;
+        assert!(matches!(next(&mut events).await, LinkEvent::Message { .. }));
+        let elsewhere = Some("ws://192.0.2.1:9/ws".to_owned());
+        say(&mut socket, &ServerMessage::Moved { url: elsewhere, epoch: 10 }).await;
+        assert!(matches!(next(&mut events).await, LinkEvent::Down { was_up: true, .. }));
+        let mut socket = home.accept().await;
+        expect_up(&mut events).await;
+        say(&mut socket, &joined(8, Vec::new())).await;
+        assert!(matches!(next(&mut events).await, LinkEvent::Down { was_up: true, .. }));
+        drop(link);
+    }
+
+    struct FakeRelay(TcpListener);
+
+    impl FakeRelay {
+        async fn new() -> Self {
+            Self(TcpListener::bind("127.0.0.1:0").await.unwrap())
+        }
+
+        fn url(&self) -> String {
+            format!("ws://{}/ws", self.0.local_addr().unwrap())
+        }
+
+        async fn accept(&self) -> WebSocketStream<TcpStream> {
+            let (stream, _) = within(self.0.accept()).await.unwrap();
+            within(accept_async(stream)).await.unwrap()
+        }
+    }
+
+    fn open(home: &FakeRelay) -> (RelayLink, Receiver<LinkEvent>) {
+        let (sender, events) = mpsc::channel(16);
+        let address = RelayAddress::parse(&home.url()).unwrap();
+        (RelayLink::open(address, MonotonicClock::new(), sender), events)
+    }
+
+    fn joined(epoch: u64, relays: Vec<String>) -> ServerMessage {
+        ServerMessage::Joined(Joined {
+            peers: Vec::new(),
+            director: None,
+            term: epoch,
+            files: Vec::new(),
+            selection: None,
+            playback: None,
+            upcoming: Vec::new(),
+            clock_id: epoch.to_string(),
+            time: None,
+            ice: Vec::new(),
+            files_per_member: 3,
+            resume: String::new(),
+            epoch,
+            relays,
+        })
+    }
+
+    async fn say(socket: &mut WebSocketStream<TcpStream>, message: &ServerMessage) {
+        within(socket.send(Message::text(message.encode()))).await.unwrap();
+    }
+
+    async fn expect_up(events: &mut Receiver<LinkEvent>) {
+        assert!(matches!(next(events).await, LinkEvent::Up { .. }));
+    }
+
+    async fn next(events: &mut Receiver<LinkEvent>) -> LinkEvent {
+        within(events.recv()).await.unwrap()
+    }
+
+    async fn within<T>(future: impl Future<Output = T>) -> T {
+        timeout(DEADLINE, future).await.unwrap()
+    }
 }

@@ -26,6 +26,7 @@ pub mod json;
 pub mod key;
 pub mod limits;
 pub mod message;
+mod playback;
 pub mod sync;
 pub mod time;
 pub mod trace;

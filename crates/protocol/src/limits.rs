@@ -92,3 +92,8 @@ pub const MAX_SCHEDULE: usize = 8;
 ///
 /// Long enough that every device has the next turn ready before this one ends.
 pub const MIN_REPEAT_MS: f64 = 1_000.0;
+
+/// Relays named to a member as places to come back to. (count)
+///
+/// A member needs one that answers; with 16 to draw from, one rack that fails is not all of them.
+pub const MAX_RELAYS: usize = 16;

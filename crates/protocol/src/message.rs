@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::ice::{self, IceServer};
 use crate::ids::{Alias, FileId, FileName, InfoHash, Label, Magnet, SwarmHash, UserId};
 use crate::limits;
+pub use crate::playback::{Playback, Repeat};
 use crate::sync::{Arm, Armed, Reach, SyncReport, TimeService};
 use crate::time::Millis;
 
@@ -262,6 +263,18 @@ pub enum ServerMessage {
         #[cfg_attr(feature = "ts", ts(type = "unknown"))]
         data: serde_json::Value,
     },
+    /// Another relay keeps the swarm now. The connection closes with code 4001; what plays,
+    /// plays on.
+    Moved {
+        /// Where to join; none: at the address the swarm was found at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "ts", ts(optional))]
+        url: Option<String>,
+        /// The ownership under which this was said; see [`Joined::epoch`].
+        #[serde(default)]
+        #[cfg_attr(feature = "ts", ts(type = "number"))]
+        epoch: u64,
+    },
     /// A message was refused. The connection stays unless the code says otherwise.
     Error {
         /// What was wrong, for programs.
@@ -321,6 +334,16 @@ pub struct Joined {
     /// Secret to pass as `resume` in a later `join` of the same user id.
     #[serde(default)]
     pub resume: String,
+    /// Number of the ownership of this swarm, where several relays share their swarms: every
+    /// new owner has a higher one, and terms are never below it. 0 at a relay that is alone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[cfg_attr(feature = "ts", ts(optional, as = "Option<f64>"))]
+    pub epoch: u64,
+    /// Relays that may become this swarm's next owner, where to join if this one is gone.
+    /// At most [`limits::MAX_RELAYS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "ts", ts(optional, as = "Option<Vec<String>>"))]
+    pub relays: Vec<String>,
 }
 
 fn default_files_per_member() -> usize {
@@ -430,77 +453,6 @@ pub struct FileReadiness {
     pub playable: bool,
 }
 
-/// A song on the swarm's time line.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-pub struct Playback {
-    /// What plays.
-    pub file_id: FileId,
-    /// The swarm time at which `positionMs` is heard.
-    pub global_start_time_ms: Millis,
-    /// The position in the song that is heard at `globalStartTimeMs`.
-    #[serde(default)]
-    pub position_ms: Millis,
-    /// True when the song stands still there, silent, until something else is said.
-    #[serde(default, skip_serializing_if = "is_false")]
-    #[cfg_attr(feature = "ts", ts(optional, as = "Option<bool>"))]
-    pub paused: bool,
-    /// A stretch of the song that is played again and again once it is reached.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "ts", ts(optional))]
-    pub repeat: Option<Repeat>,
-}
-
-impl Playback {
-    /// A file that is played from `position_ms` on, heard at `global_start_time_ms`.
-    pub fn playing(file_id: FileId, global_start_time_ms: Millis, position_ms: Millis) -> Self {
-        Self { file_id, global_start_time_ms, position_ms, paused: false, repeat: None }
-    }
-}
-
-/// A stretch of a song.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", try_from = "UncheckedRepeat")]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-pub struct Repeat {
-    from_ms: Millis,
-    to_ms: Millis,
-}
-
-impl Repeat {
-    /// From one position to a later one; none unless they are [`limits::MIN_REPEAT_MS`] apart.
-    pub fn new(from_ms: Millis, to_ms: Millis) -> Option<Self> {
-        let is_sound = from_ms.get() >= 0.0 && to_ms.get() - from_ms.get() >= limits::MIN_REPEAT_MS;
-        is_sound.then_some(Self { from_ms, to_ms })
-    }
-
-    /// Its first position.
-    pub fn from_ms(&self) -> Millis {
-        self.from_ms
-    }
-
-    /// The position behind its last one.
-    pub fn to_ms(&self) -> Millis {
-        self.to_ms
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UncheckedRepeat {
-    from_ms: Millis,
-    to_ms: Millis,
-}
-
-impl TryFrom<UncheckedRepeat> for Repeat {
-    type Error = String;
-    fn try_from(repeat: UncheckedRepeat) -> Result<Self, String> {
-        Self::new(repeat.from_ms, repeat.to_ms)
-            .ok_or_else(|| format!("a repeat is at least {} ms long", limits::MIN_REPEAT_MS))
-    }
-}
-
 /// Why a message was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -540,6 +492,9 @@ pub enum ErrorCode {
     TooSlow,
     /// The relay is shutting down. The connection closes.
     ShuttingDown,
+    /// It is not settled which relay decides for this swarm; try again in a moment. What
+    /// plays, plays on.
+    NotOwner,
 }
 
 /// A text frame that is no message.
@@ -637,6 +592,7 @@ pub const SERVER_TYPES: &[&str] = &[
     "reach",
     "sync:report",
     "rtc:signal",
+    "moved",
     "error",
 ];
 
@@ -702,8 +658,8 @@ fn shortened(text: &str, characters: usize) -> String {
     text.chars().filter(|c| !c.is_control()).take(characters).collect()
 }
 
-fn is_false(value: &bool) -> bool {
-    !value
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 fn file_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {

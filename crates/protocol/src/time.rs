@@ -50,8 +50,13 @@ impl Span {
     }
 
     /// From milliseconds, rounded to the nanosecond; out of range saturates, not a number is zero.
+    ///
+    /// Back in milliseconds, a date of our time is the same number to the last bit.
     pub fn from_millis_f64(millis: f64) -> Self {
-        Self((millis * NANOS_PER_MILLI).round() as i64)
+        // In one product, today's date is off by as much as a double's last bit.
+        let whole = millis.trunc();
+        let rest = ((millis - whole) * NANOS_PER_MILLI).round() as i64;
+        Self((whole as i64).saturating_mul(1_000_000).saturating_add(rest))
     }
 
     /// In nanoseconds.
@@ -66,7 +71,7 @@ impl Span {
 
     /// In milliseconds.
     pub fn as_millis_f64(self) -> f64 {
-        self.0 as f64 / NANOS_PER_MILLI
+        (self.0 / 1_000_000) as f64 + (self.0 % 1_000_000) as f64 / NANOS_PER_MILLI
     }
 
     /// In seconds.
@@ -136,7 +141,7 @@ macro_rules! instant {
 
             /// Milliseconds since the domain's origin, as on the wire.
             pub fn as_millis_f64(self) -> f64 {
-                self.0 as f64 / NANOS_PER_MILLI
+                Span::from_nanos(self.0).as_millis_f64()
             }
         }
 
@@ -273,6 +278,22 @@ mod tests {
         let instant = SwarmTime::from_nanos(1_795_342_400_123_456_789);
         let back = SwarmTime::from(Millis::from(instant));
         assert!((back - instant).abs() <= Span::from_nanos(250), "{:?}", back - instant);
+    }
+
+    #[test]
+    fn a_number_of_milliseconds_is_the_same_after_a_stay_as_an_instant() {
+        // From 61 days on a double is coarser than a nanosecond.
+        for number in [5_270_400_000.25, 1_795_572_168_866.0, 1_795_342_400_123.062_5, -8e12, 9e12]
+        {
+            for steps in -3..=3 {
+                let number = f64::from_bits(f64::to_bits(number).saturating_add_signed(steps));
+                let Ok(millis) = Millis::new(number) else { continue };
+                assert_eq!(Millis::from(SwarmTime::from(millis)).get(), number, "{number:e}");
+            }
+        }
+        assert_eq!(Span::from_millis_f64(f64::NAN), Span::ZERO);
+        assert_eq!(Span::from_millis_f64(f64::INFINITY), Span::from_nanos(i64::MAX));
+        assert_eq!(Span::from_millis_f64(f64::NEG_INFINITY), Span::from_nanos(i64::MIN));
     }
 
     #[test]

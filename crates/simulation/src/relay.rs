@@ -190,6 +190,8 @@ impl SimRelay {
             ice: Vec::new(),
             files_per_member: 3,
             resume: String::new(),
+            epoch: 0,
+            relays: Vec::new(),
         });
         let presence = ServerMessage::Presence {
             user_id: user_id.clone(),

@@ -4,7 +4,7 @@
 //! decided, so its order of arrival settles every race. The rule in one line: whoever has
 //! taken the seat leads, else the lowest user id among those who have not resigned.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::ids::UserId;
 
@@ -15,6 +15,10 @@ pub struct DirectorSeat {
     taken_by: Option<UserId>,
     director: Option<UserId>,
     term: u64,
+    /// The director of a swarm that another relay kept before, and by what right: expected back.
+    awaited: Option<Claim>,
+    /// Those who had resigned there and are not back yet.
+    resigned_before: BTreeSet<UserId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +71,23 @@ impl DirectorSeat {
         Self::default()
     }
 
+    /// The seat as another relay left it, of which `director` led by `claim`. It stays that
+    /// member's until it is back, someone takes the lead, or [`Self::stop_waiting`].
+    pub fn awaiting(
+        director: UserId,
+        claim: Claim,
+        term: u64,
+        resigned: impl IntoIterator<Item = UserId>,
+    ) -> Self {
+        Self {
+            director: Some(director),
+            term,
+            awaited: Some(claim),
+            resigned_before: resigned.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
     /// Who leads.
     pub fn director(&self) -> Option<&UserId> {
         self.director.as_ref()
@@ -84,12 +105,53 @@ impl DirectorSeat {
 
     /// By what right the director leads.
     pub fn claim(&self) -> Claim {
-        if self.taken_by.is_some() { Claim::Taken } else { Claim::Lowest }
+        let present = if self.taken_by.is_some() { Claim::Taken } else { Claim::Lowest };
+        self.awaited.unwrap_or(present)
+    }
+
+    /// Everyone who is there.
+    pub fn members(&self) -> impl Iterator<Item = &UserId> {
+        self.members.keys()
+    }
+
+    /// Those who have resigned and do not lead again while anybody else can.
+    pub fn resigned(&self) -> impl Iterator<Item = &UserId> {
+        let present = self.members.iter().filter(|(_, standing)| **standing == Standing::Resigned);
+        present.map(|(user, _)| user).chain(&self.resigned_before)
+    }
+
+    /// True while the seat is kept for a director who is not there.
+    pub fn is_awaiting(&self) -> bool {
+        self.awaited.is_some()
+    }
+
+    /// The director is not expected back any more.
+    pub fn stop_waiting(&mut self) -> Option<SeatChange> {
+        self.awaited = None;
+        self.resigned_before.clear();
+        self.reseat()
+    }
+
+    /// Terms from now on are above `floor`. None if they are already.
+    pub fn raise_term(&mut self, floor: u64) -> Option<SeatChange> {
+        (self.term < floor).then(|| {
+            self.term = floor;
+            SeatChange { director: self.director.clone(), term: floor, claim: self.claim() }
+        })
     }
 
     /// A member came. One who is already here changes nothing.
     pub fn join(&mut self, user: UserId) -> Option<SeatChange> {
-        self.members.entry(user).or_insert(Standing::Available);
+        let standing = match self.resigned_before.remove(&user) {
+            true => Standing::Resigned,
+            false => Standing::Available,
+        };
+        if self.is_director(&user)
+            && let Some(claim) = self.awaited.take()
+        {
+            self.taken_by = (claim == Claim::Taken).then(|| user.clone());
+        }
+        self.members.entry(user).or_insert(standing);
         self.reseat()
     }
 
@@ -115,6 +177,7 @@ impl DirectorSeat {
         if self.taken_by.as_ref() == Some(user) {
             return Ok(None);
         }
+        self.awaited = None;
         self.taken_by = Some(user.clone());
         self.director = Some(user.clone());
         Ok(Some(self.begin_term()))
@@ -161,7 +224,7 @@ impl DirectorSeat {
         if self.is_director(user) {
             return Ok(None);
         }
-        if self.taken_by.is_some() {
+        if self.taken_by.is_some() || self.awaited.is_some() {
             return Err(SeatError::TakenByOther);
         }
         if self.lowest_available().is_some_and(|lowest| lowest < user) {
@@ -180,6 +243,9 @@ impl DirectorSeat {
 
     /// Seats whom the rule names, and begins a term if that is someone else.
     fn reseat(&mut self) -> Option<SeatChange> {
+        if self.awaited.is_some() {
+            return None;
+        }
         let rightful = self
             .taken_by
             .as_ref()
@@ -279,6 +345,38 @@ mod tests {
         let change = seat.assert(&id("ada")).expect("ada is lowest").expect("a change");
         assert_eq!(change.director, Some(id("ada")));
         assert_eq!(seat.assert(&id("ada")), Ok(None), "it leads already");
+    }
+
+    #[test]
+    fn the_seat_of_an_absent_director_is_kept_until_it_is_back() {
+        for claim in [Claim::Lowest, Claim::Taken] {
+            let mut seat = DirectorSeat::awaiting(id("mia"), claim, 7, [id("ada")]);
+            assert_eq!(seat.join(id("zoe")), None, "mia is expected");
+            assert_eq!(seat.assert(&id("zoe")), Err(SeatError::TakenByOther));
+            assert_eq!(seat.join(id("mia")), None, "she led all the time");
+            assert_eq!(seat.join(id("ada")), None, "ada had resigned, and mia may have taken it");
+            assert_eq!((seat.director(), seat.term(), seat.claim()), (Some(&id("mia")), 7, claim));
+            assert!(!seat.is_awaiting());
+        }
+    }
+
+    #[test]
+    fn who_takes_the_lead_does_not_wait_for_an_absent_director() {
+        let mut seat = DirectorSeat::awaiting(id("ada"), Claim::Taken, 7, []);
+        seat.join(id("mia"));
+        let change = seat.take(&id("mia")).expect("a member").expect("a change");
+        assert_eq!((change.director, change.term), (Some(id("mia")), 8));
+        assert_eq!(seat.join(id("ada")), None);
+    }
+
+    #[test]
+    fn an_absent_director_who_stays_away_is_replaced_by_the_lowest() {
+        let mut seat = DirectorSeat::awaiting(id("ada"), Claim::Taken, 7, []);
+        seat.join(id("zoe"));
+        seat.join(id("mia"));
+        let change = seat.stop_waiting().expect("a change");
+        assert_eq!((change.director, change.term), (Some(id("mia")), 8));
+        assert_eq!(change.claim, Claim::Lowest);
     }
 
     #[test]

@@ -67,6 +67,17 @@ impl SharedFiles {
         Ok(true)
     }
 
+    /// Takes over what a former owner of the swarm listed, at most `most` files.
+    pub(crate) fn inherit(&mut self, files: Vec<SharedFile>, most: usize) {
+        self.files = files;
+        self.files.truncate(most);
+    }
+
+    /// Everyone who announced something.
+    pub(crate) fn owners(&self) -> impl Iterator<Item = &UserId> {
+        self.files.iter().flat_map(|shared| &shared.owners)
+    }
+
     /// Takes a file off the list.
     pub(crate) fn remove(&mut self, file_id: &FileId) {
         self.files.retain(|shared| shared.file.file_id != *file_id);

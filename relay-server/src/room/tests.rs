@@ -264,7 +264,7 @@ fn largest_room() -> (Room, UserId) {
     let users: Vec<UserId> = (0..200).map(|n| id(&format!("{n:0>64}"))).collect();
     for user in &users {
         let alias = Some("\u{1f3b5}".repeat(40).parse().expect("an alias"));
-        let join = Join { user_id: user.clone(), alias, resume: None, time: None, ice: Vec::new() };
+        let join = Join { alias, ..bare_join(user.as_str()) };
         room.join(NOW, join, "0".repeat(32)).expect("room for 200");
     }
     let mut readiness = Vec::new();
@@ -294,7 +294,7 @@ fn largest_room() -> (Room, UserId) {
     (room, users[199].clone())
 }
 
-const NOW: SwarmTime = SwarmTime::from_nanos(1_795_342_400_000_000_000);
+pub(super) const NOW: SwarmTime = SwarmTime::from_nanos(1_795_342_400_000_000_000);
 
 fn room_of(users: &[&str]) -> Room {
     let mut room = Room::new(Limits::default(), "clock".to_owned());
@@ -304,27 +304,33 @@ fn room_of(users: &[&str]) -> Room {
     room
 }
 
-fn enter(room: &mut Room, user: &str) {
-    let join = Join { user_id: id(user), alias: None, resume: None, time: None, ice: Vec::new() };
+/// A join of one who brings nothing.
+pub(super) fn bare_join(user: &str) -> Join {
+    let (ice, relays) = (Vec::new(), Vec::new());
+    Join { user_id: id(user), alias: None, resume: None, time: None, ice, relays }
+}
+
+pub(super) fn enter(room: &mut Room, user: &str) {
+    let join = bare_join(user);
     room.join(NOW, join, format!("secret of {user}")).expect("room for one more");
 }
 
-fn say(room: &mut Room, user: &str, message: ClientMessage) -> Vec<Output> {
+pub(super) fn say(room: &mut Room, user: &str, message: ClientMessage) -> Vec<Output> {
     room.handle_message(NOW, &id(user), message)
 }
 
-fn said(outputs: &[Output]) -> Vec<ServerMessage> {
+pub(super) fn said(outputs: &[Output]) -> Vec<ServerMessage> {
     outputs.iter().map(|output| output.message.clone()).collect()
 }
 
-fn refusal(outputs: &[Output]) -> ErrorCode {
+pub(super) fn refusal(outputs: &[Output]) -> ErrorCode {
     match outputs {
         [Output { message: ServerMessage::Error { code, in_reply_to: Some(_), .. }, .. }] => *code,
         other => panic!("expected one refusal, got {other:?}"),
     }
 }
 
-fn announce(letter: char) -> ClientMessage {
+pub(super) fn announce(letter: char) -> ClientMessage {
     ClientMessage::FileAnnounce(file(letter))
 }
 
@@ -350,7 +356,7 @@ fn play(letter: char, milliseconds_ahead: i64) -> ClientMessage {
     ClientMessage::Play(Playback::playing(file(letter).file_id, start, Millis::default()))
 }
 
-fn file(letter: char) -> FileAnnouncement {
+pub(super) fn file(letter: char) -> FileAnnouncement {
     let digits = format!("{:x}", u32::from(letter)).repeat(64);
     FileAnnouncement {
         file_id: digits[..64].parse().expect("hex"),
@@ -362,6 +368,6 @@ fn file(letter: char) -> FileAnnouncement {
     }
 }
 
-fn id(text: &str) -> UserId {
+pub(super) fn id(text: &str) -> UserId {
     UserId::parse(text).expect("a plain user id")
 }

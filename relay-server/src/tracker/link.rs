@@ -10,9 +10,8 @@ use tokio::time::timeout;
 use super::TrackerCommand;
 use super::message::Request;
 use crate::metrics::{DropReason, SocketKind};
-use crate::outbox::outbox;
 use crate::relay::Shared;
-use crate::socket::{self, Answer, ConnectionId, Goodbye, Incoming, SocketReader};
+use crate::socket::{self, Answer, Answers, ConnectionId, Goodbye, Incoming, SocketReader};
 use sync_core::rate::TokenBucket;
 
 /// Runs the connection from its first message to its goodbye.
@@ -23,8 +22,7 @@ pub(crate) async fn serve(
 ) {
     let (mut reader, mut writer) = socket::split(socket, &relay, SocketKind::Tracker);
     let connection = relay.next_connection();
-    let (outbox, mut outbox_out) = outbox(&relay.limits, &relay.metrics.queue_bytes);
-    let (answers, mut answers_out) = socket::answers();
+    let (outbox, answers) = (writer.outbox(), writer.answers());
     let connected = TrackerCommand::Connected { connection, namespace, outbox };
     if relay.tracker.send(connected).await.is_err() {
         return;
@@ -33,7 +31,7 @@ pub(crate) async fn serve(
         biased;
         () = relay.time_to_part() => Goodbye::GOING_AWAY,
         goodbye = listen(&mut reader, connection, &relay, answers) => goodbye,
-        goodbye = writer.run(&mut answers_out, &mut outbox_out) => goodbye,
+        goodbye = writer.run() => goodbye,
     };
     // The tracker's task is gone only when the relay is.
     let _ = relay.tracker.send(TrackerCommand::Gone { connection }).await;
@@ -44,7 +42,7 @@ async fn listen(
     reader: &mut SocketReader,
     connection: ConnectionId,
     relay: &Shared,
-    answers: tokio::sync::mpsc::Sender<Answer>,
+    answers: Answers,
 ) -> Goodbye {
     let limits = &relay.limits;
     let mut budget = TokenBucket::new(limits.tracker_messages, relay.clock.now());

@@ -62,6 +62,7 @@ const APT: List = &[
     (Purpose::Test, "snapserver", "Snapcast, to measure beside"),
     (Purpose::Test, "snapclient", "its player"),
     (Purpose::Test, "coturn", "a TURN server to show credentials to"),
+    (Purpose::Test, "redis-server", "the judge among several relays"),
 ];
 
 const DNF: List = &[
@@ -86,6 +87,7 @@ const DNF: List = &[
     (Purpose::Test, "ffmpeg-free", "the same song in every format"),
     (Purpose::Test, "supertux", "real songs under a free licence"),
     (Purpose::Test, "coturn", "a TURN server to show credentials to"),
+    (Purpose::Test, "redis", "the judge among several relays"),
 ];
 
 const PACMAN: List = &[
@@ -107,6 +109,7 @@ const PACMAN: List = &[
     (Purpose::Test, "ffmpeg", "the same song in every format"),
     (Purpose::Test, "supertux", "real songs under a free licence"),
     (Purpose::Test, "coturn", "a TURN server to show credentials to"),
+    (Purpose::Test, "valkey", "the judge among several relays"),
 ];
 
 /// macOS brings window and sound itself.

@@ -47,6 +47,12 @@ impl Session {
                 self.outputs.push_back(Output::Signal { from, data });
                 return;
             }
+            // The connection follows; nothing of what plays depends on where the relay is.
+            ServerMessage::Moved { .. } => return,
+            // Said to one at the door: the connection comes back by itself.
+            ServerMessage::Error { code: ErrorCode::NotOwner, .. } if self.link != Link::Joined => {
+                return;
+            }
             ServerMessage::Error { code, message, in_reply_to } => {
                 // What comes too fast is dropped without a word on which message it was.
                 if in_reply_to.as_deref() == Some("play") || code == ErrorCode::RateLimited {

@@ -181,6 +181,8 @@ pub fn joined(members: &[&str]) -> ServerMessage {
         ice: Vec::new(),
         files_per_member: 3,
         resume: "secret".to_owned(),
+        epoch: 0,
+        relays: Vec::new(),
     })
 }
 

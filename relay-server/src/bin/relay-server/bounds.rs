@@ -43,6 +43,12 @@ const BOUNDS: &[Bound] = &[
     Bound("turn.urls", "a list of at most 8 addresses such as \"turn:turn.example.org\"", |v| {
         v.as_array().is_some_and(|urls| urls.len() <= MOST_TURN_URLS && urls.iter().all(is_ice))
     }),
+    Bound("cluster.node-id", "letters, digits, `-`, `_` and `.`, at most 64,", |v| {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        v.as_str().is_some_and(|name| name.len() <= 64 && name.chars().all(fits))
+    }),
+    Bound("cluster.public-url", "an address such as \"wss://a.relay.example/ws\"", is_relay),
+    Bound("cluster.inside-url", "an address such as \"ws://10.0.0.1:8080/ws\"", is_relay),
     Bound("limits.members", "1 to 500", |v| lies_in(v, 1, MOST_MEMBERS)),
     Bound("limits.files-per-member", "1 to 50", |v| lies_in(v, 1, MAX_FILES_PER_MEMBER as i64)),
     Bound("limits.files-per-swarm", "1 to 100", |v| lies_in(v, 1, MAX_FILES_PER_SWARM as i64)),
@@ -125,6 +131,13 @@ pub fn check_together(settings: &Settings) -> Result<(), SettingError> {
 /// True for values that are not repeated in messages.
 pub fn is_secret(path: &str) -> bool {
     path.ends_with(".token") || path.ends_with(".secret")
+}
+
+/// Where a relay is reached, or nothing.
+fn is_relay(value: &Value) -> bool {
+    value
+        .as_str()
+        .is_some_and(|url| url.is_empty() || url.starts_with("ws://") || url.starts_with("wss://"))
 }
 
 fn is_address(value: &Value) -> bool {

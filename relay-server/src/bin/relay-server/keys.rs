@@ -8,7 +8,9 @@ use documented::DocumentedFields;
 use relay_server::{Access, Limits};
 use toml::{Table, Value};
 
-use crate::settings::{LogSettings, MetricsSettings, Settings, TlsSettings, TurnSettings};
+use crate::settings::{
+    ClusterSettings, LogSettings, MetricsSettings, Settings, TlsSettings, TurnSettings,
+};
 
 /// Longest line of the configuration file's comments. (characters)
 const LINE: usize = 98;
@@ -156,6 +158,7 @@ fn fields_of(name: &str) -> Option<fn(&str) -> &'static str> {
         "metrics" => Some(help::<MetricsSettings>),
         "turn" => Some(help::<TurnSettings>),
         "access" => Some(help::<Access>),
+        "cluster" => Some(help::<ClusterSettings>),
         "limits" => Some(help::<Limits>),
         _ => None,
     }

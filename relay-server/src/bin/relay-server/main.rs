@@ -12,10 +12,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use relay_server::{Relay, RelayBuilder, RelayError, RunningRelay, TlsFiles, TurnServer};
+use relay_server::{
+    ClusterPlace, Relay, RelayBuilder, RelayError, RunningRelay, TlsFiles, TurnServer,
+};
 use tracing::info;
 
-use settings::Settings;
+use settings::{ClusterSettings, Settings};
 use signals::{Signals, Wish};
 use sources::Task;
 
@@ -71,6 +73,7 @@ fn builder(settings: &Settings) -> RelayBuilder {
         .limits(settings.limits.clone())
         .access(settings.access.clone())
         .tls((!tls.cert.as_os_str().is_empty()).then_some(files))
+        .cluster(cluster(&settings.cluster))
         .metrics_listen(metrics.listen)
         .metrics_token(metrics.token.reveal().map(str::to_owned))
         .turn((!turn.urls.is_empty()).then(|| TurnServer {
@@ -78,6 +81,18 @@ fn builder(settings: &Settings) -> RelayBuilder {
             secret: turn.secret.reveal().unwrap_or_default().to_owned(),
             lifetime: turn.lifetime,
         }))
+}
+
+/// This relay's place in its cluster; none if it is alone.
+fn cluster(settings: &ClusterSettings) -> Option<ClusterPlace> {
+    let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    Some(ClusterPlace {
+        redis_url: settings.redis_url.reveal()?.to_owned(),
+        node_id: settings.node_id.clone(),
+        public_url: given(&settings.public_url),
+        inside_url: given(&settings.inside_url),
+        lease: settings.lease,
+    })
 }
 
 fn static_dir(set: &Path) -> Option<PathBuf> {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use documented::DocumentedFields;
-use relay_server::{Access, Limits};
+use relay_server::{Access, ClusterPlace, Limits};
 use serde::{Deserialize, Serialize};
 
 /// How one relay is run.
@@ -37,6 +37,8 @@ pub struct Settings {
     pub turn: TurnSettings,
     /// Proxies, names and web pages.
     pub access: Access,
+    /// Other relays that this one shares its swarms with.
+    pub cluster: ClusterSettings,
     /// What members and tracker clients may ask.
     pub limits: Limits,
 }
@@ -111,7 +113,20 @@ impl Default for Settings {
             metrics: MetricsSettings::default(),
             turn: TurnSettings::default(),
             access: Access::default(),
+            cluster: ClusterSettings::default(),
             limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for ClusterSettings {
+    fn default() -> Self {
+        Self {
+            redis_url: Secret::default(),
+            node_id: String::new(),
+            public_url: String::new(),
+            inside_url: String::new(),
+            lease: ClusterPlace::DEFAULT_LEASE,
         }
     }
 }
@@ -131,6 +146,25 @@ impl Default for TurnSettings {
             lifetime: Duration::from_secs(24 * 3600),
         }
     }
+}
+
+/// Relays that share their swarms among them, with Redis or Valkey as the judge. Every relay of
+/// one cluster has the same `redis-url` and `lease`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentedFields)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ClusterSettings {
+    /// Where Redis is, as `redis://user:password@10.0.0.9:6379`. Empty: this relay keeps every
+    /// swarm alone.
+    pub redis_url: Secret,
+    /// The name of this relay: another one for each, the same after every restart.
+    pub node_id: String,
+    /// Where members reach this very relay, as `wss://a.relay.example/ws`, below the name that
+    /// they know. Empty: the other relays pass its members' messages on.
+    pub public_url: String,
+    /// Where the other relays reach it, as `ws://10.0.0.1:8080/ws`. Empty: where it listens.
+    pub inside_url: String,
+    /// How long after its death the swarms of a relay are free.
+    pub lease: Duration,
 }
 
 /// Text that is never shown.

@@ -3,4 +3,4 @@
 /**
  * Why a message was refused.
  */
-export type ErrorCode = "bad-message" | "unknown-type" | "bad-field" | "not-joined" | "already-joined" | "user-taken" | "swarm-full" | "not-director" | "stale-term" | "wrong-user" | "too-many-files" | "unknown-file" | "unknown-peer" | "bad-start-time" | "rate-limited" | "too-slow" | "shutting-down";
+export type ErrorCode = "bad-message" | "unknown-type" | "bad-field" | "not-joined" | "already-joined" | "user-taken" | "swarm-full" | "not-director" | "stale-term" | "wrong-user" | "too-many-files" | "unknown-file" | "unknown-peer" | "bad-start-time" | "rate-limited" | "too-slow" | "shutting-down" | "not-owner";

@@ -60,4 +60,14 @@ filesPerMember: number,
 /**
  * Secret to pass as `resume` in a later `join` of the same user id.
  */
-resume: string, };
+resume: string, 
+/**
+ * Number of the ownership of this swarm, where several relays share their swarms: every
+ * new owner has a higher one, and terms are never below it. 0 at a relay that is alone.
+ */
+epoch?: number, 
+/**
+ * Relays that may become this swarm's next owner, where to join if this one is gone.
+ * At most [`limits::MAX_RELAYS`].
+ */
+relays?: Array<string>, };

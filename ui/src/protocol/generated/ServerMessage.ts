@@ -238,7 +238,15 @@ from: UserId,
 /**
  * As it was sent.
  */
-data: unknown, } | { "type": "error", 
+data: unknown, } | { "type": "moved", 
+/**
+ * Where to join; none: at the address the swarm was found at.
+ */
+url?: string, 
+/**
+ * The ownership under which this was said; see [`Joined::epoch`].
+ */
+epoch: number, } | { "type": "error", 
 /**
  * What was wrong, for programs.
  */
