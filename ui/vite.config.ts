@@ -30,6 +30,8 @@ export default defineConfig(({ mode }) => ({
     include: ['src/**/*.test.{ts,tsx}', 'tests/types/**/*.test.ts'],
     // Tests of components ask for a document themselves.
     environment: 'node',
+    // Roles and names are slow to find while other work has the cores; a hang still ends.
+    testTimeout: 60_000,
   },
   // The examples and bounds of the protocol are read from the crate that owns them.
   server: { fs: { allow: ['..'] } },

@@ -9,6 +9,8 @@ import { render } from 'preact'
 import { App } from './features/App'
 import { RelayPage } from './features/RelayPage'
 import { isScene } from './host/scene'
+import type { LanguageChoice } from './i18n/languages'
+import { speak } from './i18n/words'
 import type { Host } from './host/host'
 import { createTauriHost, isInsideApp } from './host/tauri'
 import { installRtc } from './rtc/install'
@@ -20,6 +22,11 @@ const DEMO_STEP = 250
 
 async function start(root: HTMLElement): Promise<void> {
   const host = isInsideApp() ? createTauriHost() : await demoHost()
+  const choice = (): LanguageChoice => host?.language.chosen() ?? 'system'
+  // Without its texts the window speaks English, which is always here.
+  const follow = (): Promise<void> => speak(choice()).catch(() => {})
+  await follow()
+  addEventListener('languagechange', () => void follow())
   if (!host) {
     render(<RelayPage address={location} />, root)
     return

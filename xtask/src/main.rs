@@ -19,6 +19,7 @@ mod repo;
 mod run;
 mod setup;
 mod shell;
+mod shots;
 mod sim;
 mod song;
 mod stillness;
@@ -58,6 +59,8 @@ enum Command {
     Card(card::Arguments),
     /// Render the piece of music that comes with the project
     Song(song::Arguments),
+    /// Take a picture of every screen and state of the window
+    Shots(shots::Arguments),
     /// Measure real apps beside Snapcast, the relay beside Node's, and the bench itself
     Bench(bench::Arguments),
     /// Compare what two virtual cards heard
@@ -94,6 +97,7 @@ fn run() -> Result<()> {
         Command::Cross(arguments) => cross::run(&arguments),
         Command::Card(arguments) => card::run(&arguments),
         Command::Song(arguments) => song::run(&arguments),
+        Command::Shots(arguments) => shots::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Measure(arguments) => measure::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),

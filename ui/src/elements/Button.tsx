@@ -1,4 +1,8 @@
-/** A button in one of the few looks there are. Icon-only ones must be given a label. */
+/**
+ * A button in one of the few looks there are. Icon-only ones must be given a label.
+ *
+ * One that can do nothing now keeps the focus and can be reached, so that its reason can be heard.
+ */
 import type { ComponentChildren } from 'preact'
 import { Icon } from './Icon'
 import type { IconName } from './Icon'
@@ -27,9 +31,9 @@ export function Button({
     <button
       type={type}
       class={`${styles['button']} ${styles[look]}`}
-      disabled={disabled ?? false}
+      aria-disabled={disabled ?? false}
       aria-describedby={describedBy}
-      onClick={onPress}
+      onClick={(event) => press(event, disabled, onPress)}
     >
       {icon && <Icon name={icon} />}
       <span>{children}</span>
@@ -54,12 +58,18 @@ export function IconButton({ icon, label, disabled, pressed, describedBy, onPres
       class={styles['icon']}
       aria-label={label}
       title={label}
-      disabled={disabled ?? false}
+      aria-disabled={disabled ?? false}
       aria-pressed={pressed}
       aria-describedby={describedBy}
-      onClick={onPress}
+      onClick={(event) => press(event, disabled, onPress)}
     >
       <Icon name={icon} />
     </button>
   )
+}
+
+/** Does what the button is for, or keeps a form from being sent while it can do nothing. */
+export function press(event: MouseEvent, disabled: boolean | undefined, onPress: (() => void) | undefined): void {
+  if (disabled) event.preventDefault()
+  else onPress?.()
 }

@@ -15,7 +15,12 @@ export function Chip({
   return (
     <span class={`${styles['chip']} ${styles[tone]}`}>
       {tone !== 'plain' && <span class={styles['mark']} aria-hidden="true" />}
-      {label && <span class="visually-hidden">{label}: </span>}
+      {label && (
+        <span class="visually-hidden">
+          {label}
+          {': '}
+        </span>
+      )}
       {children}
     </span>
   )

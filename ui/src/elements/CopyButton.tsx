@@ -1,6 +1,6 @@
 /** A button that puts a text on the clipboard and says so. */
 import { useEffect, useState } from 'preact/hooks'
-import { en } from '../i18n/en'
+import { words } from '../i18n/words'
 import { Button, IconButton } from './Button'
 
 /** How long "Copied" stays. (milliseconds) */
@@ -27,7 +27,7 @@ export function CopyButton({ text, label, look = 'icon' }: CopyButtonProps) {
     )
   }
   const icon = copied ? 'check' : 'copy'
-  const name = copied ? en.room.copied : label
+  const name = copied ? words().room.copied : label
   return (
     <>
       {look === 'icon' ? (
@@ -37,7 +37,7 @@ export function CopyButton({ text, label, look = 'icon' }: CopyButtonProps) {
           {name}
         </Button>
       )}
-      <output class="visually-hidden">{copied ? en.room.copied : ''}</output>
+      <output class="visually-hidden">{copied ? words().room.copied : ''}</output>
     </>
   )
 }

@@ -1,4 +1,9 @@
-/** Line icons of one weight, drawn in the colour of the text around them. Never the only label. */
+/**
+ * Line icons of one weight, drawn in the colour of the text around them. Never the only label.
+ * An arrow out of the page points the way the text runs; signs of playing are the same everywhere.
+ */
+import styles from './Icon.module.css'
+
 const PATHS = {
   add: 'M12 5v14M5 12h14',
   check: 'm5 12.5 4.5 4.5L19 7.5',
@@ -30,6 +35,7 @@ export function Icon({ name }: { readonly name: IconName }) {
       stroke-width="1.9"
       stroke-linecap="round"
       stroke-linejoin="round"
+      class={name === 'leave' ? styles['directed'] : undefined}
     >
       <path d={PATHS[name]} />
     </svg>

@@ -1,7 +1,7 @@
 /** The window: nothing yet, the way in, or the room. */
 import type { Party } from '../state/party'
 import { PartyContext } from '../state/party'
-import { en } from '../i18n/en'
+import { words } from '../i18n/words'
 import { InvitationSheet } from './invite/InvitationSheet'
 import { Join } from './join/Join'
 import { LiveNews } from './log/LiveNews'
@@ -12,7 +12,7 @@ export function App({ party }: { readonly party: Party }) {
   return (
     <PartyContext.Provider value={party}>
       {place === 'nowhere' ? (
-        <output class="visually-hidden">{en.starting}</output>
+        <output class="visually-hidden">{words().starting}</output>
       ) : (
         <>
           {place === 'room' ? <Room /> : <Join />}

@@ -5,6 +5,7 @@
  * It knows only as much of the rules as the screens show. Nothing here makes a sound or opens a
  * connection; pieces are not carried.
  */
+import type { LanguageChoice } from '../i18n/languages'
 import type { FileView } from '../protocol/generated/FileView'
 import type { HostEvent } from '../protocol/generated/HostEvent'
 import type { Intent } from '../protocol/generated/Intent'
@@ -46,6 +47,7 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
   let view = sceneView(scene)
   let added = 4
   let sinceJoin = 0
+  let language: LanguageChoice = 'system'
 
   function emit(event: HostEvent): void {
     for (const listener of listeners) listener(event)
@@ -269,6 +271,7 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
 
   return {
     capabilities: { addsFiles: true },
+    language: { chosen: () => language, keep: (choice) => (language = choice) },
     intents,
     get view() {
       return view

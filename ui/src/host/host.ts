@@ -12,12 +12,16 @@ import type { HostEvent } from '../protocol/generated/HostEvent'
 import type { InfoHash } from '../protocol/generated/InfoHash'
 import type { Intent } from '../protocol/generated/Intent'
 import type { RtcHost } from '../rtc/host'
+import type { LanguageKeeper } from './language'
 
 /** Ends what was begun by the call that returned it. Calling it twice does no harm. */
 export type Unsubscribe = () => void
 
 export interface Host extends PieceHost {
   readonly capabilities: Capabilities
+
+  /** The language a person chose for the window. */
+  readonly language: LanguageKeeper
 
   /** Passes on what a person wants. What comes of it is seen in the next view. */
   sendIntent(intent: Intent): Promise<void>

@@ -1,7 +1,7 @@
 /** Where a made-up party begins. */
 export type Scene = (typeof SCENES)[number]
 
-const SCENES = [
+export const SCENES = [
   'lobby',
   'invited',
   'party',

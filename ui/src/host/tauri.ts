@@ -8,12 +8,14 @@ import { Channel, invoke } from '@tauri-apps/api/core'
 import { decodeHostEvent } from '../protocol/decode'
 import type { Intent } from '../protocol/generated/Intent'
 import type { Host } from './host'
+import { languageIn } from './language'
 import { createTauriRtc } from './tauri-rtc'
 
 /** Opens the port to the core this window belongs to. */
 export function createTauriHost(): Host {
   return {
     capabilities: { addsFiles: true },
+    language: languageIn(localStorage),
     ...(import.meta.env.TAURI_ENV_PLATFORM === 'linux' ? { rtc: createTauriRtc() } : {}),
 
     sendIntent: (intent) => invoke('send_intent', { intent }),

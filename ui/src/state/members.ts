@@ -1,11 +1,12 @@
-/** What members are called and in which order they stand. Pure. */
+/** What members are called and in which order they stand. */
+import { words } from '../i18n/words'
 import type { MemberView } from '../protocol/generated/MemberView'
 import type { UserId } from '../protocol/generated/UserId'
 import type { View } from '../protocol/generated/View'
 
 /** What a member calls itself, else the beginning of its id. */
 export function nameOf(member: MemberView | undefined, userId: UserId): string {
-  return member?.alias ?? `Device ${userId.slice(0, 4)}`
+  return member?.alias ?? words().room.unnamed(userId.slice(0, 4))
 }
 
 /** The name of the member with this id. */

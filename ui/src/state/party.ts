@@ -10,6 +10,8 @@ import type { ReadonlySignal } from '@preact/signals'
 import { createContext } from 'preact'
 import { useContext } from 'preact/hooks'
 import type { Host } from '../host/host'
+import type { LanguageChoice } from '../i18n/languages'
+import { speak } from '../i18n/words'
 import type { FileId } from '../protocol/generated/FileId'
 import type { HostEvent } from '../protocol/generated/HostEvent'
 import type { Intent } from '../protocol/generated/Intent'
@@ -34,6 +36,8 @@ export interface Party {
   readonly trail: Trail
   /** Passes on what a person wants. A refusal appears in the log. */
   ask(intent: Intent): void
+  /** Turns the window to another language and remembers it. */
+  speak(choice: LanguageChoice): void
   /** Takes one event of the core. */
   handleEvent(event: HostEvent): void
 }
@@ -44,6 +48,17 @@ export function createParty(host: Host, now: () => number): Party {
   const playbackAt = signal(0)
   const trail = createTrail(now)
   const view = partsOf(newest)
+
+  function ask(intent: Intent): void {
+    host.sendIntent(intent).catch((cause: unknown) => {
+      if (intent.type !== 'reportFault') reportFault(`${intent.type}: ${String(cause)}`)
+    })
+  }
+
+  function reportFault(text: string): void {
+    ask({ type: 'reportFault', text })
+  }
+
   return {
     host,
     place: computed(() => (newest.value === null ? 'nowhere' : newest.value.swarm === null ? 'lobby' : 'room')),
@@ -52,11 +67,10 @@ export function createParty(host: Host, now: () => number): Party {
     next: computed(() => view.playback.upcoming[0]?.fileId ?? null),
     playbackAt: computed(() => playbackAt.value),
     trail,
-    ask(intent) {
-      host.sendIntent(intent).catch((cause: unknown) => {
-        if (intent.type === 'reportFault') return
-        void host.sendIntent({ type: 'reportFault', text: `${intent.type}: ${String(cause)}` }).catch(() => {})
-      })
+    ask,
+    speak(choice) {
+      host.language.keep(choice)
+      speak(choice).catch((cause: unknown) => reportFault(`language ${choice}: ${String(cause)}`))
     },
     handleEvent(event) {
       if (event.type !== 'view') return

@@ -59,6 +59,7 @@ function kept(infoHash: string): Kept {
 
 const host: Host = {
   capabilities: { addsFiles: false },
+  language: { chosen: () => 'system', keep: () => {} },
   sendIntent(intent) {
     if (intent.type === 'sendSignal') return window.carry(intent.to, intent.data)
     if (intent.type === 'reportFault') faults.push(intent.text)

@@ -8,8 +8,6 @@ import { openTracker } from './tracker'
 
 const PIECE = 256 * 1024
 const SIZE = 5 * 1024 * 1024 - 12_345
-/** Longest wait for something that takes a second. */
-const WAIT = { timeout: 20_000 }
 
 let browser: Browser
 let site: Site
@@ -82,7 +80,7 @@ test('a piece that the core refuses is fetched again', async () => {
   await bob.evaluate(() => window.member.refuseNextPiece())
   await carry(ada, { infoHash, hasMetainfo: true, complete: true })
   await carry(bob, { infoHash, connectTo: ['ada'] })
-  await expect.poll(() => bob.evaluate(() => window.member.faults().length), { timeout: 20_000 }).toBe(1)
+  await expect.poll(() => bob.evaluate(() => window.member.faults().length)).toBe(1)
   // The core holds the description by now and says so, as it would in its next view.
   await carry(bob, { infoHash, connectTo: ['ada'], hasMetainfo: true })
 
@@ -127,13 +125,13 @@ test('a member that a tracker brings too is connected to once', async () => {
     const infoHash = await seed(ada)
     const trackers = [tracker.url]
     await carry(ada, { infoHash, hasMetainfo: true, complete: true, trackers })
-    await expect.poll(() => tracker.seeds(infoHash), WAIT).toBe(1)
+    await expect.poll(() => tracker.seeds(infoHash)).toBe(1)
     await carry(bob, { infoHash, trackers })
-    await expect.poll(() => connections(bob), WAIT).toEqual({ ever: 1, open: 1 })
+    await expect.poll(() => connections(bob)).toEqual({ ever: 1, open: 1 })
 
     await carry(bob, { infoHash, connectTo: ['ada'], trackers })
 
-    await expect.poll(() => connections(bob), WAIT).toEqual({ ever: 2, open: 1 })
+    await expect.poll(() => connections(bob)).toEqual({ ever: 2, open: 1 })
     await whole(bob, infoHash)
   } finally {
     await tracker.close()
@@ -148,7 +146,7 @@ test('a plain WebTorrent client that knows only the tracker fetches a file', asy
     await carry(ada, { infoHash, hasMetainfo: true, complete: true, trackers: [tracker.url] })
     // Two who announce at the same moment call each other, and plain WebTorrent may then close
     // both connections; it would try again at the tracker's next interval, minutes later.
-    await expect.poll(() => tracker.seeds(infoHash), WAIT).toBe(1)
+    await expect.poll(() => tracker.seeds(infoHash)).toBe(1)
 
     const fetched = await stranger.evaluate(([hash, url]) => window.member.fetchPlainly(hash, url), [
       infoHash,
@@ -193,9 +191,7 @@ async function carry(page: Page, task: Pick<TransferTask, 'infoHash'> & Partial<
 
 async function whole(page: Page, infoHash: string): Promise<void> {
   const pieces = Math.ceil(SIZE / PIECE)
-  await expect
-    .poll(() => page.evaluate((hash) => new Set(window.member.stored(hash)).size, infoHash), { timeout: 40_000 })
-    .toBe(pieces)
+  await expect.poll(() => page.evaluate((hash) => new Set(window.member.stored(hash)).size, infoHash)).toBe(pieces)
 }
 
 function connections(page: Page): Promise<{ ever: number; open: number }> {

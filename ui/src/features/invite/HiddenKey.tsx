@@ -1,6 +1,6 @@
 /** A key that is not shown before somebody asks for it: others may be looking at the screen. */
 import { Button } from '../../elements/Button'
-import { en } from '../../i18n/en'
+import { words } from '../../i18n/words'
 import type { SwarmHash } from '../../protocol/generated/SwarmHash'
 import { useParty } from '../../state/party'
 import styles from './HiddenKey.module.css'
@@ -17,10 +17,14 @@ export function HiddenKey({ swarm, shown, name }: HiddenKeyProps) {
   const party = useParty()
   return (
     <div class={styles['key']}>
-      {shown !== null && <p class={styles['words']}>{shown}</p>}
+      {shown !== null && (
+        <p class={styles['words']}>
+          <bdi>{shown}</bdi>
+        </p>
+      )}
       <Button look="quiet" onPress={() => party.ask({ type: 'revealKey', swarm: shown === null ? swarm : null })}>
-        {shown === null ? en.keys.show : en.keys.hide}
-        <span class="visually-hidden"> {en.keys.of(name)}</span>
+        {shown === null ? words().keys.show : words().keys.hide}
+        <span class="visually-hidden"> {words().keys.of(name)}</span>
       </Button>
     </div>
   )

@@ -1,7 +1,7 @@
 /** An invitation that was opened: what it leads to, and the question whether to follow it. */
 import { Button } from '../../elements/Button'
 import { Sheet } from '../../elements/Sheet'
-import { en } from '../../i18n/en'
+import { words } from '../../i18n/words'
 import { useParty, useView } from '../../state/party'
 import { HiddenKey } from './HiddenKey'
 import styles from './InvitationSheet.module.css'
@@ -13,25 +13,29 @@ export function InvitationSheet() {
   if (!invitation) return null
   const dismiss = (): void => party.ask({ type: 'dismissInvite' })
   return (
-    <Sheet title={en.invitation.title(invitation.name)} closeLabel={en.invitation.close} onClose={dismiss}>
+    <Sheet title={words().invitation.title(invitation.name)} closeLabel={words().invitation.close} onClose={dismiss}>
       <dl class={styles['facts']}>
-        <dt>{en.invitation.meetsAt}</dt>
+        <dt>{words().invitation.meetsAt}</dt>
         {invitation.relays.length === 0 ? (
-          <dd>{en.invitation.nearby}</dd>
+          <dd>{words().invitation.nearby}</dd>
         ) : (
-          invitation.relays.map((relay) => <dd key={relay}>{relay}</dd>)
+          invitation.relays.map((relay) => (
+            <dd key={relay}>
+              <bdi>{relay}</bdi>
+            </dd>
+          ))
         )}
-        <dt>{en.room.key}</dt>
+        <dt>{words().room.key}</dt>
         <dd>
           <HiddenKey swarm={invitation.swarm} shown={invitation.key} name={invitation.name} />
         </dd>
       </dl>
-      {swarm && <p class={styles['soft']}>{en.invitation.leaves(swarm.name)}</p>}
+      {swarm && <p class={styles['soft']}>{words().invitation.leaves(swarm.name)}</p>}
       <div class={styles['actions']}>
         <Button look="lamp" onPress={() => party.ask({ type: 'acceptInvite' })}>
-          {en.invitation.accept}
+          {words().invitation.accept}
         </Button>
-        <Button onPress={dismiss}>{en.invitation.dismiss}</Button>
+        <Button onPress={dismiss}>{words().invitation.dismiss}</Button>
       </div>
     </Sheet>
   )

@@ -2,7 +2,7 @@
 import { CopyButton } from '../../elements/CopyButton'
 import { QrCode } from '../../elements/QrCode'
 import { Sheet } from '../../elements/Sheet'
-import { en } from '../../i18n/en'
+import { words } from '../../i18n/words'
 import { useView } from '../../state/party'
 import styles from './InviteSheet.module.css'
 
@@ -13,28 +13,32 @@ export function InviteSheet({ onClose }: { readonly onClose: () => void }) {
   const { swarm } = useView()
   if (!swarm) return null
   return (
-    <Sheet title={en.invite.title(swarm.name)} closeLabel={en.invite.close} onClose={onClose}>
+    <Sheet title={words().invite.title(swarm.name)} closeLabel={words().invite.close} onClose={onClose}>
       {swarm.invite.length <= LONGEST_IN_CODE ? (
         <div class={styles['scan']}>
-          <QrCode text={swarm.invite} label={en.invite.code} />
-          <p class={styles['soft']}>{en.invite.scan}</p>
+          <QrCode text={swarm.invite} label={words().invite.code} />
+          <p class={styles['soft']}>{words().invite.scan}</p>
         </div>
       ) : (
-        <p class={styles['soft']}>{en.invite.tooLong}</p>
+        <p class={styles['soft']}>{words().invite.tooLong}</p>
       )}
       <section class={styles['part']} aria-labelledby="invite-link">
-        <h3 id="invite-link">{en.invite.link}</h3>
-        <p class={styles['link']}>{swarm.invite}</p>
-        <CopyButton text={swarm.invite} label={en.invite.copyLink} look="lamp" />
+        <h3 id="invite-link">{words().invite.link}</h3>
+        <p class={styles['link']}>
+          <bdi>{swarm.invite}</bdi>
+        </p>
+        <CopyButton text={swarm.invite} label={words().invite.copyLink} look="lamp" />
       </section>
       <section class={styles['part']} aria-labelledby="invite-key">
-        <h3 id="invite-key">{en.room.key}</h3>
+        <h3 id="invite-key">{words().room.key}</h3>
         <div class={styles['key']}>
-          <p>{swarm.key}</p>
-          <CopyButton text={swarm.key} label={en.room.copyKey} />
+          <p>
+            <bdi>{swarm.key}</bdi>
+          </p>
+          <CopyButton text={swarm.key} label={words().room.copyKey} />
         </div>
       </section>
-      <p class={styles['soft']}>{en.invite.secret}</p>
+      <p class={styles['soft']}>{words().invite.secret}</p>
     </Sheet>
   )
 }

@@ -4,7 +4,7 @@ import { useRef, useState } from 'preact/hooks'
 import { Button } from '../../elements/Button'
 import { Field } from '../../elements/Field'
 import { Icon } from '../../elements/Icon'
-import { en } from '../../i18n/en'
+import { words } from '../../i18n/words'
 import type { MeetingPoint } from '../../protocol/generated/MeetingPoint'
 import { MAX_INVITE } from '../../protocol/limits'
 import { useParty, useView } from '../../state/party'
@@ -20,19 +20,19 @@ export function Join() {
   const view = useView()
   const [key, setKey] = useState('')
   const [relay, setRelay] = useState('')
-  const [keyFault, setKeyFault] = useState<string | null>(null)
-  const [relayFault, setRelayFault] = useState<string | null>(null)
+  const [keyMissing, setKeyMissing] = useState(false)
+  const [relayBad, setRelayBad] = useState(false)
   const [settingsOpen, setSettingsOpen] = useState(false)
   const keyInput = useRef<HTMLInputElement>(null)
 
   function join(at: MeetingPoint): void {
     const typed = key.trim()
     if (typed === '') {
-      setKeyFault(en.join.keyMissing)
+      setKeyMissing(true)
       keyInput.current?.focus()
       return
     }
-    setKeyFault(null)
+    setKeyMissing(false)
     party.ask({ type: 'joinSwarm', key: typed, at })
   }
 
@@ -45,7 +45,7 @@ export function Join() {
     event.preventDefault()
     const url = relay.trim()
     const usable = /^wss?:\/\/\S/.test(url)
-    setRelayFault(usable ? null : en.join.relayBad)
+    setRelayBad(!usable)
     if (usable) join({ kind: 'relay', url })
   }
 
@@ -54,7 +54,7 @@ export function Join() {
     const link = event.clipboardData?.getData('text') ?? ''
     if (!LINK.test(link)) return
     event.preventDefault()
-    setKeyFault(null)
+    setKeyMissing(false)
     party.ask({ type: 'openInvite', link })
   }
 
@@ -62,15 +62,19 @@ export function Join() {
     <main class={styles['page']}>
       <header class={styles['head']}>
         <Wave />
-        <h1>{en.join.tagline}</h1>
+        <h1>{words().join.tagline}</h1>
       </header>
 
       <div class={styles['ways']}>
         <StartCard />
 
         <form class={styles['card']} onSubmit={joinAnywhere} noValidate>
-          <h2>{en.join.joinTitle}</h2>
-          <Field label={en.join.key} hint={en.join.keyHint} fault={keyFault}>
+          <h2>{words().join.joinTitle}</h2>
+          <Field
+            label={words().join.key}
+            hint={words().join.keyHint}
+            fault={keyMissing ? words().join.keyMissing : null}
+          >
             {(attributes) => (
               <input
                 {...attributes}
@@ -88,7 +92,7 @@ export function Join() {
             )}
           </Field>
           <div class={styles['actions']}>
-            <Button type="submit">{en.join.join}</Button>
+            <Button type="submit">{words().join.join}</Button>
           </div>
         </form>
 
@@ -97,11 +101,15 @@ export function Join() {
 
         <details class={styles['more']}>
           <summary>
-            {en.join.more}
+            {words().join.more}
             <Icon name="chevron" />
           </summary>
           <form onSubmit={joinRelay} noValidate>
-            <Field label={en.join.relay} hint={en.join.relayHint} fault={relayFault}>
+            <Field
+              label={words().join.relay}
+              hint={words().join.relayHint}
+              fault={relayBad ? words().join.relayBad : null}
+            >
               {(attributes) => (
                 <input
                   {...attributes}
@@ -114,7 +122,7 @@ export function Join() {
                 />
               )}
             </Field>
-            <Button type="submit">{en.join.joinRelay}</Button>
+            <Button type="submit">{words().join.joinRelay}</Button>
           </form>
         </details>
 
@@ -123,10 +131,13 @@ export function Join() {
 
       <footer class={styles['foot']}>
         <p>
-          {en.join.you} <strong>{view.me.alias}</strong>
+          {words().join.you}{' '}
+          <strong>
+            <bdi>{view.me.alias}</bdi>
+          </strong>
         </p>
         <Button look="quiet" onPress={() => setSettingsOpen(true)}>
-          {en.join.change}
+          {words().join.change}
         </Button>
       </footer>
       {settingsOpen && <SettingsSheet onClose={() => setSettingsOpen(false)} />}

@@ -1,5 +1,5 @@
 /** Parties that others carry on this network. They come and go by themselves. */
-import { en } from '../../i18n/en'
+import { words } from '../../i18n/words'
 import { useView } from '../../state/party'
 import styles from './Join.module.css'
 
@@ -8,9 +8,9 @@ export function Nearby({ onJoin }: { readonly onJoin: (id: string) => void }) {
   const { nearby } = useView()
   return (
     <section class={styles['list']} aria-labelledby="nearby-title">
-      <h2 id="nearby-title">{en.join.nearby}</h2>
+      <h2 id="nearby-title">{words().join.nearby}</h2>
       {nearby.length === 0 ? (
-        <p class={styles['hint']}>{en.join.nearbyEmpty}</p>
+        <p class={styles['hint']}>{words().join.nearbyEmpty}</p>
       ) : (
         <ul>
           {nearby.map((found) => (
@@ -18,13 +18,15 @@ export function Nearby({ onJoin }: { readonly onJoin: (id: string) => void }) {
               <button type="button" class={styles['found']} onClick={() => onJoin(found.id)}>
                 <span>
                   <strong>
-                    <span class="visually-hidden">{en.join.joinNearby} </span>
-                    {found.name}
+                    <span class="visually-hidden">{words().join.joinNearby} </span>
+                    <bdi>{found.name}</bdi>
                   </strong>
-                  <span class={styles['hint']}>{hostOf(found.url)}</span>
+                  <span class={styles['hint']}>
+                    <bdi>{hostOf(found.url)}</bdi>
+                  </span>
                 </span>
                 <span class={styles['go']} aria-hidden="true">
-                  {en.join.join}
+                  {words().join.join}
                 </span>
               </button>
             </li>

@@ -3,7 +3,7 @@ import type { TargetedKeyboardEvent, TargetedSubmitEvent } from 'preact'
 import { useState } from 'preact/hooks'
 import { Button } from '../../elements/Button'
 import { Field } from '../../elements/Field'
-import { en, keyStrengths } from '../../i18n/en'
+import { words } from '../../i18n/words'
 import { MAX_SWARM_KEY } from '../../protocol/limits'
 import { strengthOf } from '../../state/key-strength'
 import { useParty, useView } from '../../state/party'
@@ -40,11 +40,11 @@ export function StartCard() {
 
   return (
     <form class={styles['card']} onSubmit={submit} noValidate>
-      <h2>{en.join.startTitle}</h2>
+      <h2>{words().join.startTitle}</h2>
       <Field
-        label={en.join.newKey}
-        hint={key.trim() === '' ? en.join.newKeyEmpty : keyStrengths[strengthOf(key)]}
-        fault={missing && key.trim() === '' ? en.join.keyMissing : null}
+        label={words().join.newKey}
+        hint={key.trim() === '' ? words().join.newKeyEmpty : words().keyStrengths[strengthOf(key)]}
+        fault={missing && key.trim() === '' ? words().join.keyMissing : null}
       >
         {(attributes) => (
           <textarea
@@ -64,12 +64,12 @@ export function StartCard() {
       </Field>
       <div class={styles['actions']}>
         <Button look="lamp" type="submit" describedBy="start-hint">
-          {en.join.start}
+          {words().join.start}
         </Button>
-        <Button onPress={drawOthers}>{en.join.otherWords}</Button>
+        <Button onPress={drawOthers}>{words().join.otherWords}</Button>
       </div>
       <p id="start-hint" class={styles['hint']}>
-        {en.join.startHint}
+        {words().join.startHint}
       </p>
     </form>
   )

@@ -1,8 +1,9 @@
 /** One song: what it is, who can play it, and what a person may do with it. */
 import { Button, IconButton } from '../../elements/Button'
 import { Icon } from '../../elements/Icon'
-import { en, notices, readyText, shareText } from '../../i18n/en'
 import { byteRate, byteSize, clockTime } from '../../i18n/format'
+import { inLine, readyText, shareText } from '../../i18n/sentences'
+import { words } from '../../i18n/words'
 import type { FileView } from '../../protocol/generated/FileView'
 import { percentOf, sharesOf, titleOf } from '../../state/files'
 import type { Share } from '../../state/files'
@@ -21,18 +22,26 @@ export function FileRow({ file }: { readonly file: FileView }) {
   const title = titleOf(file)
   const selected = selection === file.fileId
   const onAir = party.onAir.value === file.fileId
-  const owner = file.mine ? en.files.fromYou : file.owners[0] ? en.files.by(nameById(members, file.owners[0])) : null
+  const owner = file.mine
+    ? words().files.fromYou
+    : file.owners[0]
+      ? words().files.by(nameById(members, file.owners[0]))
+      : null
   const facts = [file.media.durationMs === null ? null : clockTime(file.media.durationMs), byteSize(file.size), owner]
   const about = (
     <>
       <Cover fileId={file.fileId} artwork={file.artwork} />
       <span class={styles['text']}>
         <span class={styles['title']}>
-          {swarm?.isDirector && <span class="visually-hidden">{en.files.select} </span>}
-          {title}
+          {swarm?.isDirector && <span class="visually-hidden">{words().files.select} </span>}
+          <bdi>{title}</bdi>
         </span>
-        {file.media.artist && <span class={styles['artist']}>{file.media.artist}</span>}
-        <span class={styles['soft']}>{facts.filter(Boolean).join(' · ')}</span>
+        {file.media.artist && (
+          <span class={styles['artist']}>
+            <bdi>{file.media.artist}</bdi>
+          </span>
+        )}
+        <span class={styles['soft']}>{inLine(facts)}</span>
       </span>
     </>
   )
@@ -56,12 +65,13 @@ export function FileRow({ file }: { readonly file: FileView }) {
 
       {file.fault && (
         <p class={styles['fault']}>
-          {notices[file.fault.code]} {file.fault.detail && <span class={styles['soft']}>{file.fault.detail}</span>}
+          {words().notices[file.fault.code]}{' '}
+          {file.fault.detail && <bdi class={styles['soft']}>{file.fault.detail}</bdi>}
         </p>
       )}
 
       <details class={styles['who']}>
-        <summary aria-label={`${readyText(ready, members.length)}. ${en.files.whoHas(title)}`}>
+        <summary aria-label={`${readyText(ready, members.length)}. ${words().files.whoHas(title)}`}>
           <Bars shares={shares} />
           <span>{readyText(ready, members.length)}</span>
           <Icon name="chevron" />
@@ -70,8 +80,13 @@ export function FileRow({ file }: { readonly file: FileView }) {
           {shares.map((share) => (
             <li key={share.userId}>
               <span>
-                {nameById(members, share.userId)}
-                {share.userId === me.userId && <span class={styles['soft']}> · {en.room.you}</span>}
+                <bdi>{nameById(members, share.userId)}</bdi>
+                {share.userId === me.userId && (
+                  <span class={styles['soft']}>
+                    {' · '}
+                    {words().room.you}
+                  </span>
+                )}
               </span>
               <span class={share.state === 'whole' ? styles['has'] : styles['soft']}>
                 {shareText(share, percentOf(share))}
@@ -81,16 +96,14 @@ export function FileRow({ file }: { readonly file: FileView }) {
         </ul>
         <div class={styles['end']}>
           <p class={styles['soft']}>
-            {[
-              en.files.peers(file.rates.peers),
-              file.rates.down > 0 ? en.files.down(byteRate(file.rates.down)) : null,
-              file.rates.up > 0 ? en.files.up(byteRate(file.rates.up)) : null,
-            ]
-              .filter(Boolean)
-              .join(' · ')}
+            {inLine([
+              words().files.peers(file.rates.peers),
+              file.rates.down > 0 ? words().files.down(byteRate(file.rates.down)) : null,
+              file.rates.up > 0 ? words().files.up(byteRate(file.rates.up)) : null,
+            ])}
           </p>
           <Button look="quiet" onPress={() => party.ask({ type: 'removeFile', fileId: file.fileId })}>
-            {file.mine ? en.files.remove(title) : en.files.forget(title)}
+            {file.mine ? words().files.remove(title) : words().files.forget(title)}
           </Button>
         </div>
       </details>
@@ -111,7 +124,7 @@ function Place({
   const party = useParty()
   const { swarm } = useView()
   const isNext = party.next.value === file.fileId
-  const badge = onAir ? en.files.onAir : isNext ? en.files.next : selected ? en.files.selected : null
+  const badge = onAir ? words().files.onAir : isNext ? words().files.next : selected ? words().files.selected : null
   const playsNext = party.onAir.value !== null && !onAir && !isNext
   return (
     <div class={styles['place']}>
@@ -119,7 +132,7 @@ function Place({
       {playsNext && (
         <IconButton
           icon="next"
-          label={en.files.playNext(titleOf(file))}
+          label={words().files.playNext(titleOf(file))}
           disabled={!swarm?.isDirector}
           describedBy={swarm?.isDirector ? undefined : DIRECTION_REASON}
           onPress={() => party.ask({ type: 'playNext', fileId: file.fileId })}

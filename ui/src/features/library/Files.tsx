@@ -1,7 +1,7 @@
 /** The songs of the swarm, and the way to add more. */
 import { Button } from '../../elements/Button'
-import { en } from '../../i18n/en'
 import { byteSize } from '../../i18n/format'
+import { words } from '../../i18n/words'
 import { slotsUsed } from '../../state/files'
 import { useParty, useView } from '../../state/party'
 import { FileRow } from './FileRow'
@@ -17,9 +17,9 @@ export function Files() {
     <section class={styles['files']} aria-labelledby="music-title">
       <header class={styles['head']}>
         <div>
-          <h2 id="music-title">{en.files.title}</h2>
+          <h2 id="music-title">{words().files.title}</h2>
           <p id="slots" class={styles['soft']}>
-            {full ? en.files.full : en.files.slots(used, settings.filesPerMember)}
+            {full ? words().files.full : words().files.slots(used, settings.filesPerMember)}
           </p>
         </div>
         {party.host.capabilities.addsFiles && (
@@ -30,15 +30,15 @@ export function Files() {
             describedBy="slots"
             onPress={() => void party.host.pickFiles()}
           >
-            {en.files.add}
+            {words().files.add}
           </Button>
         )}
       </header>
 
       {empty && (
         <div class={styles['empty']}>
-          <h3>{swarm?.isDirector ? en.files.emptyDirector : en.files.emptyGuest}</h3>
-          <p>{swarm?.isDirector ? en.files.emptyDirectorHint : en.files.emptyGuestHint}</p>
+          <h3>{swarm?.isDirector ? words().files.emptyDirector : words().files.emptyGuest}</h3>
+          <p>{swarm?.isDirector ? words().files.emptyDirectorHint : words().files.emptyGuestHint}</p>
         </div>
       )}
 
@@ -48,11 +48,13 @@ export function Files() {
         ))}
         {adding.map((file) => (
           <li key={`adding ${file.name}`} class={styles['adding']}>
-            <p>{en.files.reading(file.name)}</p>
-            <progress aria-label={en.files.reading(file.name)} max={Math.max(1, file.size)} value={file.doneBytes} />
-            <p class={styles['soft']}>
-              {byteSize(file.doneBytes)} / {byteSize(file.size)}
-            </p>
+            <p>{words().files.reading(file.name)}</p>
+            <progress
+              aria-label={words().files.reading(file.name)}
+              max={Math.max(1, file.size)}
+              value={file.doneBytes}
+            />
+            <p class={styles['soft']}>{words().player.of(byteSize(file.doneBytes), byteSize(file.size))}</p>
           </li>
         ))}
       </ul>

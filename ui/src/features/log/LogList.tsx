@@ -1,5 +1,6 @@
 /** What happened, newest first, in sentences. */
-import { detailText, logLevels, notices } from '../../i18n/en'
+import { detailText } from '../../i18n/sentences'
+import { words } from '../../i18n/words'
 import type { LogLine } from '../../protocol/generated/LogLine'
 import styles from './LogList.module.css'
 
@@ -12,10 +13,19 @@ export function LogList({ lines }: { readonly lines: readonly LogLine[] }) {
           <span class={styles['mark']} aria-hidden="true" />
           <div>
             <p>
-              {level !== 'info' && <strong>{logLevels[level]}: </strong>}
-              {notices[notice.code]}
+              {level !== 'info' && (
+                <strong>
+                  {words().logLevels[level]}
+                  {': '}
+                </strong>
+              )}
+              {words().notices[notice.code]}
             </p>
-            {notice.detail && <p class={styles['detail']}>{detailText(notice)}</p>}
+            {notice.detail && (
+              <p class={styles['detail']}>
+                <bdi>{detailText(notice)}</bdi>
+              </p>
+            )}
           </div>
         </li>
       ))}

@@ -1,6 +1,6 @@
 /** Why a guest's buttons do nothing, and how to change that. */
 import { Button } from '../../elements/Button'
-import { en } from '../../i18n/en'
+import { words } from '../../i18n/words'
 import { directorName } from '../../state/members'
 import { useParty, useView } from '../../state/party'
 import styles from './Direction.module.css'
@@ -13,8 +13,8 @@ export function Direction() {
   const director = directorName(useView())
   return (
     <div class={styles['direction']}>
-      <p id={DIRECTION_REASON}>{director === null ? en.room.undirected : en.room.directedBy(director)}</p>
-      <Button onPress={() => party.ask({ type: 'takeDirector' })}>{en.room.take}</Button>
+      <p id={DIRECTION_REASON}>{director === null ? words().room.undirected : words().room.directedBy(director)}</p>
+      <Button onPress={() => party.ask({ type: 'takeDirector' })}>{words().room.take}</Button>
     </div>
   )
 }

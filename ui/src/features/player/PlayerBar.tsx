@@ -1,5 +1,5 @@
 /** What is chosen or on air, and the controls that matter. Always in reach, at the bottom. */
-import { en, notices, playbackStates } from '../../i18n/en'
+import { words } from '../../i18n/words'
 import type { FileView } from '../../protocol/generated/FileView'
 import type { PlaybackState } from '../../protocol/generated/PlaybackState'
 import { titleOf } from '../../state/files'
@@ -11,21 +11,29 @@ import styles from './PlayerBar.module.css'
 import { Position } from './Position'
 import { Transport } from './Transport'
 
+/** The element that the way past everything else leads to. */
+export const PLAYER = 'player'
+
 export function PlayerBar() {
   const { playback, files, selection, swarm, output } = useView()
   const isDirector = swarm?.isDirector ?? false
   const file = shownFile(files, playback, selection)
   return (
-    <section class={styles['bar']} aria-label={en.player.label}>
+    <section id={PLAYER} tabIndex={-1} class={styles['bar']} aria-label={words().player.label}>
       <div class={styles['inner']}>
         <div class={styles['song']}>
           {file && <Cover fileId={file.fileId} artwork={file.artwork} />}
           <div class={styles['text']}>
-            <p class={styles['title']}>{file ? titleOf(file) : en.player.nothing}</p>
+            <p class={styles['title']}>{file ? <bdi>{titleOf(file)}</bdi> : words().player.nothing}</p>
             <p class={styles['state']}>
               <StateMark state={playback.state} />
               {describe(file, playback.state, isDirector)}
-              {file?.media.artist && <span class={styles['artist']}> · {file.media.artist}</span>}
+              {file?.media.artist && (
+                <span class={styles['artist']}>
+                  {' · '}
+                  <bdi>{file.media.artist}</bdi>
+                </span>
+              )}
             </p>
             <Upcoming />
           </div>
@@ -35,7 +43,7 @@ export function PlayerBar() {
         {!isDirector && <Direction />}
         {output.fault && (
           <p class={styles['fault']} role="alert">
-            {notices[output.fault.code]}
+            {words().notices[output.fault.code]}
           </p>
         )}
       </div>
@@ -48,7 +56,7 @@ function Upcoming() {
   const { playback, files } = useView()
   const [next, ...later] = playback.upcoming
   const file = files.find((candidate) => candidate.fileId === next?.fileId)
-  return file ? <p class={styles['next']}>{en.player.next(titleOf(file), later.length)}</p> : null
+  return file ? <p class={styles['next']}>{words().player.next(titleOf(file), later.length)}</p> : null
 }
 
 function StateMark({ state }: { readonly state: PlaybackState }) {
@@ -64,6 +72,6 @@ function StateMark({ state }: { readonly state: PlaybackState }) {
 
 /** What this device does about the song, in words. */
 function describe(file: FileView | null, state: PlaybackState, isDirector: boolean): string {
-  if (file === null) return isDirector ? en.player.nothingDirector : en.player.nothingGuest
-  return playbackStates[state]
+  if (file === null) return isDirector ? words().player.nothingDirector : words().player.nothingGuest
+  return words().playbackStates[state]
 }

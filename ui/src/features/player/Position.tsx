@@ -1,7 +1,7 @@
 /** How far the song is. The director moves it; everyone else sees it. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { en } from '../../i18n/en'
 import { clockTime, spokenTime } from '../../i18n/format'
+import { words } from '../../i18n/words'
 import type { FileView } from '../../protocol/generated/FileView'
 import { useParty, useView } from '../../state/party'
 import { usePosition } from '../../state/position'
@@ -27,7 +27,7 @@ export function Position({ file }: { readonly file: FileView | null }) {
 
   const shown = Math.min(wish.place ?? known ?? 0, duration)
   const part = duration > 0 ? shown / duration : 0
-  const spoken = en.player.of(spokenTime(shown), spokenTime(duration))
+  const spoken = words().player.of(spokenTime(shown), spokenTime(duration))
 
   function press(event: KeyboardEvent): void {
     const to = placeOf(event.key, shown, duration ?? 0)
@@ -37,7 +37,7 @@ export function Position({ file }: { readonly file: FileView | null }) {
   }
 
   return (
-    <div class={styles['position']} style={{ '--part': `${part * 100}%` }}>
+    <div class={styles['position']} dir="ltr" style={{ '--part': `${part * 100}%` }}>
       <span class={styles['time']} aria-hidden="true">
         {clockTime(shown)}
       </span>
@@ -45,7 +45,7 @@ export function Position({ file }: { readonly file: FileView | null }) {
         <input
           type="range"
           class={styles['range']}
-          aria-label={en.player.position}
+          aria-label={words().player.position}
           aria-valuetext={spoken}
           min={0}
           max={Math.round(duration)}
@@ -58,7 +58,7 @@ export function Position({ file }: { readonly file: FileView | null }) {
       ) : (
         <progress
           class={styles['track']}
-          aria-label={en.player.position}
+          aria-label={words().player.position}
           aria-valuetext={spoken}
           max={duration}
           value={shown}

@@ -1,6 +1,6 @@
 /** The buttons that move the song on every device: repeat, stop, and the large one. */
-import { IconButton } from '../../elements/Button'
-import { en } from '../../i18n/en'
+import { IconButton, press } from '../../elements/Button'
+import { words } from '../../i18n/words'
 import type { FileView } from '../../protocol/generated/FileView'
 import type { Intent } from '../../protocol/generated/Intent'
 import { useParty, useView } from '../../state/party'
@@ -26,7 +26,7 @@ export function Transport({ file, reasonId }: TransportProps) {
     <div class={styles['buttons']}>
       <IconButton
         icon="repeat"
-        label={en.player.repeat}
+        label={words().player.repeat}
         pressed={playback.onAir?.repeat !== undefined}
         disabled={guest || !onAir || repeat === null}
         describedBy={describedBy}
@@ -35,7 +35,7 @@ export function Transport({ file, reasonId }: TransportProps) {
       {!guest && (
         <IconButton
           icon="stop"
-          label={en.player.stop}
+          label={words().player.stop}
           // A device that cannot play the song itself still stops it on the others.
           disabled={!onAir && playback.state !== 'failed'}
           onPress={() => party.ask({ type: 'stop' })}
@@ -77,10 +77,10 @@ function MainButton({
     <button
       type="button"
       class={styles['main']}
-      aria-label={en.player[action]}
+      aria-label={words().player[action]}
       aria-describedby={describedBy}
-      disabled={disabled}
-      onClick={onPress}
+      aria-disabled={disabled}
+      onClick={(event) => press(event, disabled, onPress)}
     >
       <svg aria-hidden="true" viewBox="0 0 24 24" fill="currentColor">
         <path d={SHAPES[action]} />

@@ -2,7 +2,7 @@
 import { Button } from '../../elements/Button'
 import { Icon } from '../../elements/Icon'
 import { Panel } from '../../elements/Panel'
-import { en } from '../../i18n/en'
+import { words } from '../../i18n/words'
 import type { MemberView } from '../../protocol/generated/MemberView'
 import { directorName, inOrder, nameOf } from '../../state/members'
 import { useParty, useView } from '../../state/party'
@@ -18,17 +18,21 @@ export function Members() {
   if (!swarm) return null
   const director = directorName(view)
   return (
-    <Panel title={en.room.devicesTitle}>
+    <Panel title={words().room.devicesTitle}>
       <div class={styles['direction']}>
         <p>
-          {swarm.isDirector ? en.room.directing : director === null ? en.room.undirected : en.room.directedBy(director)}
+          {swarm.isDirector
+            ? words().room.directing
+            : director === null
+              ? words().room.undirected
+              : words().room.directedBy(director)}
         </p>
         {swarm.isDirector ? (
           swarm.members.length > 1 && (
-            <Button onPress={() => party.ask({ type: 'resignDirector' })}>{en.room.resign}</Button>
+            <Button onPress={() => party.ask({ type: 'resignDirector' })}>{words().room.resign}</Button>
           )
         ) : (
-          <Button onPress={() => party.ask({ type: 'takeDirector' })}>{en.room.take}</Button>
+          <Button onPress={() => party.ask({ type: 'takeDirector' })}>{words().room.take}</Button>
         )}
       </div>
       <ul class={styles['list']}>
@@ -37,14 +41,16 @@ export function Members() {
             <Avatar id={member.userId} />
             <div class={styles['about']}>
               <div class={styles['head']}>
-                <p class={styles['name']}>{nameOf(member, member.userId)}</p>
+                <p class={styles['name']}>
+                  <bdi>{nameOf(member, member.userId)}</bdi>
+                </p>
                 <p class={styles['roles']}>
-                  {member.userId === me.userId && <span>{en.room.you}</span>}
-                  {member.userId === swarm.director && <span class={styles['director']}>{en.room.director}</span>}
+                  {member.userId === me.userId && <span>{words().room.you}</span>}
+                  {member.userId === swarm.director && <span class={styles['director']}>{words().room.director}</span>}
                   {leadsRoom(member, view.clock) && (
                     <span class={styles['leads']}>
                       <Icon name="clock" />
-                      {en.sync.leads}
+                      {words().sync.leads}
                     </span>
                   )}
                 </p>
@@ -54,11 +60,11 @@ export function Members() {
           </li>
         ))}
       </ul>
-      <p class={styles['soft']}>{en.sync.explain}</p>
-      {swarm.members.length === 1 && <p class={styles['soft']}>{en.room.alone}</p>}
+      <p class={styles['soft']}>{words().sync.explain}</p>
+      {swarm.members.length === 1 && <p class={styles['soft']}>{words().room.alone}</p>}
       {swarm.hosting && swarm.inviteUrls.length > 0 && (
         <div class={styles['invite']}>
-          <p class={styles['soft']}>{en.room.invite}</p>
+          <p class={styles['soft']}>{words().room.invite}</p>
           <ul>
             {swarm.inviteUrls.map((url) => (
               <li key={url}>{url}</li>

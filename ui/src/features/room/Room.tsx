@@ -1,11 +1,13 @@
 /** The party room: music, devices, sync, this speaker, the log, and the player below them all. */
-import { useEffect, useState } from 'preact/hooks'
+import type { RefObject } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { keepFocus } from '../../elements/keep-focus'
 import { Panel } from '../../elements/Panel'
-import { en } from '../../i18n/en'
+import { words } from '../../i18n/words'
 import { useParty, useView } from '../../state/party'
 import { Files } from '../library/Files'
 import { LogList } from '../log/LogList'
-import { PlayerBar } from '../player/PlayerBar'
+import { PLAYER, PlayerBar } from '../player/PlayerBar'
 import { SettingsSheet } from '../settings/SettingsSheet'
 import { SpeakerPanel } from '../settings/SpeakerPanel'
 import { SyncPanel } from '../sync/SyncPanel'
@@ -19,8 +21,12 @@ const LOG_SHOWN = 40
 export function Room() {
   const [settingsOpen, setSettingsOpen] = useState(false)
   const hovering = useFileHover()
+  const room = useFocusKept()
   return (
-    <div class={styles['room']}>
+    <div class={styles['room']} ref={room}>
+      <a class={styles['skip']} href={`#${PLAYER}`}>
+        {words().player.skipTo}
+      </a>
       <RoomHeader onSettings={() => setSettingsOpen(true)} />
       <main class={styles['main']}>
         <div class={styles['music']}>
@@ -30,7 +36,7 @@ export function Room() {
           <Members />
           <SyncPanel />
           <SpeakerPanel />
-          <Panel title={en.log.title}>
+          <Panel title={words().log.title}>
             <Log />
           </Panel>
         </div>
@@ -38,7 +44,7 @@ export function Room() {
       <PlayerBar />
       {hovering && (
         <div class={styles['drop']} aria-hidden="true">
-          <p>{en.files.drop}</p>
+          <p>{words().files.drop}</p>
         </div>
       )}
       {settingsOpen && <SettingsSheet onClose={() => setSettingsOpen(false)} />}
@@ -46,9 +52,24 @@ export function Room() {
   )
 }
 
+/** For the element whose focus is to outlive what had it. */
+function useFocusKept(): RefObject<HTMLDivElement | null> {
+  const element = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    const ending = new AbortController()
+    if (element.current) keepFocus(element.current, ending.signal)
+    return () => ending.abort()
+  }, [])
+  return element
+}
+
 function Log() {
   const { log } = useView()
-  return log.length === 0 ? <p class={styles['soft']}>{en.log.empty}</p> : <LogList lines={log.slice(-LOG_SHOWN)} />
+  return log.length === 0 ? (
+    <p class={styles['soft']}>{words().log.empty}</p>
+  ) : (
+    <LogList lines={log.slice(-LOG_SHOWN)} />
+  )
 }
 
 /** True while files from outside are held over the page. */

@@ -3,8 +3,8 @@ import { useState } from 'preact/hooks'
 import { Button, IconButton } from '../../elements/Button'
 import { Chip } from '../../elements/Chip'
 import type { Tone } from '../../elements/Chip'
-import { en, links, syncStates } from '../../i18n/en'
 import { plusMinus } from '../../i18n/format'
+import { words } from '../../i18n/words'
 import type { LinkState } from '../../protocol/generated/LinkState'
 import type { SyncState } from '../../protocol/generated/SyncState'
 import { useParty, useView } from '../../state/party'
@@ -29,22 +29,24 @@ export function RoomHeader({ onSettings }: { readonly onSettings: () => void }) 
         <div class={styles['bar']}>
           <div class={styles['party']}>
             <p class={styles['label']} id="party-label">
-              {en.room.party}
+              {words().room.party}
             </p>
-            <h1 aria-describedby="party-label">{swarm.name}</h1>
+            <h1 aria-describedby="party-label">
+              <bdi>{swarm.name}</bdi>
+            </h1>
           </div>
           <div class={styles['tools']}>
-            <IconButton icon="settings" label={en.room.settings} onPress={onSettings} />
-            <IconButton icon="leave" label={en.room.leave} onPress={() => party.ask({ type: 'leaveSwarm' })} />
+            <IconButton icon="settings" label={words().room.settings} onPress={onSettings} />
+            <IconButton icon="leave" label={words().room.leave} onPress={() => party.ask({ type: 'leaveSwarm' })} />
           </div>
           <div class={styles['states']}>
-            <Chip tone={linkTones[swarm.link]}>{links[swarm.link]}</Chip>
+            <Chip tone={linkTones[swarm.link]}>{words().links[swarm.link]}</Chip>
             <ClockChip />
-            <Chip tone="plain">{en.room.devices(swarm.members.length)}</Chip>
+            <Chip tone="plain">{words().room.devices(swarm.members.length)}</Chip>
           </div>
           <div class={styles['invite']}>
             <Button icon="invite" onPress={() => setInviting(true)}>
-              {en.invite.open}
+              {words().invite.open}
             </Button>
           </div>
         </div>
@@ -56,14 +58,14 @@ export function RoomHeader({ onSettings }: { readonly onSettings: () => void }) 
 
 function ClockChip() {
   const { state, uncertaintyUs } = useView().clock
-  const word = syncStates[state]
+  const word = words().syncStates[state]
   return (
-    <Chip tone={clockTones[state]} label={en.clock.label}>
+    <Chip tone={clockTones[state]} label={words().clock.label}>
       {state === 'unsynced'
-        ? en.clock.settling
+        ? words().clock.settling
         : uncertaintyUs === null
           ? word
-          : en.clock.synced(word, plusMinus(uncertaintyUs))}
+          : words().clock.synced(word, plusMinus(uncertaintyUs))}
     </Chip>
   )
 }

@@ -1,7 +1,8 @@
 /** The speaker delay: heard while it is moved, so every step is sent, but not each pixel. */
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { IconButton } from '../../elements/Button'
-import { en } from '../../i18n/en'
+import { milliseconds, spokenMilliseconds } from '../../i18n/format'
+import { words } from '../../i18n/words'
 import { MAX_SPEAKER_DELAY_MS } from '../../protocol/limits'
 import { useParty, useView } from '../../state/party'
 import styles from './DelaySlider.module.css'
@@ -46,13 +47,13 @@ export function DelaySlider() {
   return (
     <div class={styles['delay']}>
       <div class={styles['head']}>
-        <label for={id}>{en.speaker.delay}</label>
-        <output for={id}>{shown} ms</output>
+        <label for={id}>{words().speaker.delay}</label>
+        <span aria-hidden="true">{milliseconds(shown)}</span>
       </div>
       <div class={styles['row']}>
         <IconButton
           icon="minus"
-          label={`${STEP} ms less delay`}
+          label={words().speaker.lessDelay(milliseconds(STEP))}
           disabled={shown <= 0}
           onPress={() => settle(shown - STEP)}
         />
@@ -63,7 +64,7 @@ export function DelaySlider() {
           max={MAX_SPEAKER_DELAY_MS}
           step={1}
           value={shown}
-          aria-valuetext={en.speaker.milliseconds(shown)}
+          aria-valuetext={spokenMilliseconds(shown)}
           aria-describedby={`${id}-hint`}
           style={{ '--part': `${(shown / MAX_SPEAKER_DELAY_MS) * 100}%` }}
           onInput={(event) => drag(event.currentTarget.valueAsNumber)}
@@ -71,13 +72,13 @@ export function DelaySlider() {
         />
         <IconButton
           icon="add"
-          label={`${STEP} ms more delay`}
+          label={words().speaker.moreDelay(milliseconds(STEP))}
           disabled={shown >= MAX_SPEAKER_DELAY_MS}
           onPress={() => settle(shown + STEP)}
         />
       </div>
       <p id={`${id}-hint`} class={styles['hint']}>
-        {en.speaker.delayHint}
+        {words().speaker.delayHint}
       </p>
     </div>
   )

@@ -4,7 +4,8 @@ import { useState } from 'preact/hooks'
 import { Button } from '../../elements/Button'
 import { Field } from '../../elements/Field'
 import { Sheet } from '../../elements/Sheet'
-import { en } from '../../i18n/en'
+import { LANGUAGES, isLanguage } from '../../i18n/languages'
+import { words } from '../../i18n/words'
 import type { NetworkSettings } from '../../protocol/generated/NetworkSettings'
 import { MAX_ALIAS, MAX_FILES_PER_MEMBER } from '../../protocol/limits'
 import { readIceServers } from '../../state/ice'
@@ -13,8 +14,9 @@ import styles from './SettingsSheet.module.css'
 
 export function SettingsSheet({ onClose }: { readonly onClose: () => void }) {
   return (
-    <Sheet title={en.settings.title} closeLabel={en.settings.close} onClose={onClose}>
+    <Sheet title={words().settings.title} closeLabel={words().settings.close} onClose={onClose}>
       <AliasForm />
+      <LanguageField />
       <FilesForm />
       <NetworkForm />
     </Sheet>
@@ -32,7 +34,7 @@ function AliasForm() {
   }
   return (
     <form class={styles['line']} onSubmit={save}>
-      <Field label={en.settings.alias}>
+      <Field label={words().settings.alias}>
         {(attributes) => (
           <input
             {...attributes}
@@ -44,9 +46,33 @@ function AliasForm() {
         )}
       </Field>
       <Button type="submit" disabled={typed === '' || typed === me.alias}>
-        {en.settings.save}
+        {words().settings.save}
       </Button>
     </form>
+  )
+}
+
+function LanguageField() {
+  const party = useParty()
+  const [choice, setChoice] = useState(party.host.language.chosen())
+  function change(value: string): void {
+    const next = isLanguage(value) ? value : 'system'
+    setChoice(next)
+    party.speak(next)
+  }
+  return (
+    <Field label={words().settings.language}>
+      {(attributes) => (
+        <select {...attributes} value={choice} onChange={(event) => change(event.currentTarget.value)}>
+          <option value="system">{words().settings.systemLanguage}</option>
+          {Object.entries(LANGUAGES).map(([language, { name }]) => (
+            <option key={language} value={language} lang={language}>
+              {name}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
   )
 }
 
@@ -58,7 +84,7 @@ function FilesForm() {
       party.ask({ type: 'setFilesPerMember', count })
   }
   return (
-    <Field label={en.settings.filesPerMember} hint={en.settings.filesHint(MAX_FILES_PER_MEMBER)}>
+    <Field label={words().settings.filesPerMember} hint={words().settings.filesHint(MAX_FILES_PER_MEMBER)}>
       {(attributes) => (
         <input
           {...attributes}
@@ -88,7 +114,7 @@ function NetworkForm() {
   return (
     <form onSubmit={save}>
       <fieldset class={styles['group']}>
-        <legend>{en.settings.network}</legend>
+        <legend>{words().settings.network}</legend>
         <div class={styles['check']}>
           <input
             id="public-trackers"
@@ -97,12 +123,16 @@ function NetworkForm() {
             aria-describedby="public-trackers-note"
             onChange={(event) => ask({ ...network, publicTrackers: event.currentTarget.checked })}
           />
-          <label for="public-trackers">{en.settings.publicTrackers}</label>
+          <label for="public-trackers">{words().settings.publicTrackers}</label>
           <p id="public-trackers-note" class={styles['hint']}>
-            {en.settings.publicTrackersHint}
+            {words().settings.publicTrackersHint}
           </p>
         </div>
-        <Field label={en.settings.ice} hint={en.settings.iceHint} fault={read === null ? en.settings.iceBad : null}>
+        <Field
+          label={words().settings.ice}
+          hint={words().settings.iceHint}
+          fault={read === null ? words().settings.iceBad : null}
+        >
           {(attributes) => (
             <textarea
               {...attributes}
@@ -116,7 +146,7 @@ function NetworkForm() {
           )}
         </Field>
         <Button type="submit" disabled={!changed}>
-          {en.settings.save}
+          {words().settings.save}
         </Button>
       </fieldset>
     </form>

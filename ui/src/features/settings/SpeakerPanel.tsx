@@ -1,7 +1,8 @@
 /** Where this device's sound goes, and how much earlier it has to be sent there. */
 import { Field } from '../../elements/Field'
 import { Panel } from '../../elements/Panel'
-import { en } from '../../i18n/en'
+import { milliseconds } from '../../i18n/format'
+import { words } from '../../i18n/words'
 import { useParty, useView } from '../../state/party'
 import { DelaySlider } from './DelaySlider'
 
@@ -15,10 +16,12 @@ export function SpeakerPanel() {
   const missing = chosen !== null && !outputs.some((choice) => choice.id === chosen)
   const standard = outputs.find((choice) => choice.isDefault)
   return (
-    <Panel title={en.speaker.title}>
+    <Panel title={words().speaker.title}>
       <Field
-        label={en.speaker.output}
-        {...(output.latencyMs === null ? {} : { hint: en.speaker.latency(output.latencyMs.toFixed(0)) })}
+        label={words().speaker.output}
+        {...(output.latencyMs === null
+          ? {}
+          : { hint: words().speaker.latency(milliseconds(Math.round(output.latencyMs))) })}
       >
         {(attributes) => (
           <select
@@ -27,14 +30,14 @@ export function SpeakerPanel() {
             onChange={(event) => party.ask({ type: 'setOutput', id: event.currentTarget.value || null })}
           >
             <option value={SYSTEM_DEFAULT}>
-              {standard ? `${en.speaker.systemDefault} (${standard.name})` : en.speaker.systemDefault}
+              {standard ? words().speaker.systemDefaultIs(standard.name) : words().speaker.systemDefault}
             </option>
             {outputs.map((choice) => (
               <option key={choice.id} value={choice.id}>
                 {choice.name}
               </option>
             ))}
-            {missing && <option value={chosen}>{en.speaker.missing(chosen)}</option>}
+            {missing && <option value={chosen}>{words().speaker.missing(chosen)}</option>}
           </select>
         )}
       </Field>

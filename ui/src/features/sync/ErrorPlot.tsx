@@ -1,6 +1,6 @@
 /** How far from its place this device was heard over the last minute: a plot, and a table that says the same. */
-import { en } from '../../i18n/en'
 import { shortSpan, signedSpan } from '../../i18n/format'
+import { words } from '../../i18n/words'
 import { usePlot } from '../../state/plot'
 import type { Frame } from '../../state/plot'
 import { figuresOf, outlinesOf, scaleOf } from '../../state/trail'
@@ -11,7 +11,7 @@ const CANVAS = { width: 600, height: 120 } as const
 
 export function ErrorPlot() {
   const frame = usePlot().value
-  if (frame.samples.length === 0) return <p class={styles['soft']}>{en.sync.plotEmpty}</p>
+  if (frame.samples.length === 0) return <p class={styles['soft']}>{words().sync.plotEmpty}</p>
   return (
     <figure class={styles['plot']}>
       <Drawing frame={frame} />
@@ -25,7 +25,7 @@ function Drawing({ frame: { samples, now } }: { readonly frame: Frame }) {
   const { line, band } = outlinesOf(samples, now, scale, CANVAS)
   const { width, height } = CANVAS
   return (
-    <div class={styles['drawing']} aria-hidden="true">
+    <div class={styles['drawing']} dir="ltr" aria-hidden="true">
       <svg viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none">
         <path class={styles['grid']} d={`M0 ${height / 4}H${width}M0 ${(height * 3) / 4}H${width}`} />
         <path class={styles['band']} d={band} />
@@ -33,13 +33,13 @@ function Drawing({ frame: { samples, now } }: { readonly frame: Frame }) {
         <path class={styles['line']} d={line} />
       </svg>
       <span class={styles['late']}>
-        +{shortSpan(scale)} {en.sync.late}
+        <bdi>{words().sync.late(shortSpan(scale))}</bdi>
       </span>
       <span class={styles['early']}>
-        −{shortSpan(scale)} {en.sync.early}
+        <bdi>{words().sync.early(shortSpan(scale))}</bdi>
       </span>
-      <span>{en.sync.ago}</span>
-      <span>{en.sync.now}</span>
+      <span>{words().sync.ago}</span>
+      <span>{words().sync.now}</span>
     </div>
   )
 }
@@ -48,14 +48,14 @@ function Figures({ frame: { samples } }: { readonly frame: Frame }) {
   const figures = figuresOf(samples)
   if (!figures) return null
   const columns: readonly (readonly [string, string])[] = [
-    [en.sync.last, signedSpan(figures.last)],
-    [en.sync.median, shortSpan(figures.median)],
-    [en.sync.p95, shortSpan(figures.p95)],
-    [en.sync.largest, shortSpan(figures.largest)],
+    [words().sync.last, signedSpan(figures.last)],
+    [words().sync.median, shortSpan(figures.median)],
+    [words().sync.p95, shortSpan(figures.p95)],
+    [words().sync.largest, shortSpan(figures.largest)],
   ]
   return (
     <table class={styles['figures']}>
-      <caption>{en.sync.plot}</caption>
+      <caption>{words().sync.plot}</caption>
       <thead>
         <tr>
           {columns.map(([name]) => (

@@ -1,7 +1,7 @@
 /** Writes down what this device knows of time, for a report of bad sync. The answer is a line of the log. */
 import { useState } from 'preact/hooks'
 import { Button } from '../../elements/Button'
-import { en } from '../../i18n/en'
+import { words } from '../../i18n/words'
 import type { LogLine } from '../../protocol/generated/LogLine'
 import { useParty, useView } from '../../state/party'
 import { LogList } from '../log/LogList'
@@ -19,10 +19,10 @@ export function SaveTrace() {
   return (
     <div class={styles['trace']}>
       <Button icon="save" describedBy="trace-hint" onPress={save}>
-        {en.sync.trace}
+        {words().sync.trace}
       </Button>
       <p id="trace-hint" class={styles['soft']}>
-        {en.sync.traceHint}
+        {words().sync.traceHint}
       </p>
       {answer && <LogList lines={[answer]} />}
     </div>

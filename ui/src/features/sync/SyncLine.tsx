@@ -1,6 +1,7 @@
 /** One device's sync in a line: shape, word and number, and whether the number was measured. */
-import { en, spokenError, syncPaths, syncStates } from '../../i18n/en'
-import { partsPerMillion, shortSpan, signedSpan } from '../../i18n/format'
+import { shortSpan, signed, signedSpan } from '../../i18n/format'
+import { inLine, spokenError } from '../../i18n/sentences'
+import { words } from '../../i18n/words'
 import type { SyncReport } from '../../protocol/generated/SyncReport'
 import { SyncMark } from './SyncMark'
 import styles from './SyncLine.module.css'
@@ -10,8 +11,11 @@ export function SyncLine({ report }: { readonly report: SyncReport | null }) {
   return (
     <p class={`${styles['line']} ${styles[state ?? 'unknown']}`}>
       <SyncMark state={state} />
-      <span class="visually-hidden">{en.sync.label}: </span>
-      <strong>{state === null ? en.sync.unknown : syncStates[state]}</strong>
+      <span class="visually-hidden">
+        {words().sync.label}
+        {': '}
+      </span>
+      <strong>{state === null ? words().sync.unknown : words().syncStates[state]}</strong>
       {report && <Figure report={report} />}
     </p>
   )
@@ -20,11 +24,11 @@ export function SyncLine({ report }: { readonly report: SyncReport | null }) {
 /** The way the time comes, the rate of the sound device, and how often the song was moved audibly. */
 export function SyncFacts({ report }: { readonly report: SyncReport }) {
   const facts = [
-    syncPaths[report.path],
-    report.ratePpm === null ? null : en.sync.rate(partsPerMillion(report.ratePpm)),
-    report.jumps > 0 ? en.sync.jumps(report.jumps) : null,
+    words().syncPaths[report.path],
+    report.ratePpm === null ? null : words().sync.rate(words().sync.ppm(signed(report.ratePpm))),
+    report.jumps > 0 ? words().sync.jumps(report.jumps) : null,
   ]
-  return <p class={styles['facts']}>{facts.filter((fact) => fact !== null).join(' · ')}</p>
+  return <p class={styles['facts']}>{inLine(facts)}</p>
 }
 
 function Figure({ report: { errorUs, uncertaintyUs } }: { readonly report: SyncReport }) {
@@ -38,8 +42,11 @@ function Figure({ report: { errorUs, uncertaintyUs } }: { readonly report: SyncR
       <span class={styles['figure']} aria-hidden="true">
         {parts.filter((part) => part !== null).join(' ')}
       </span>
-      <span class="visually-hidden">{spokenError(errorUs, uncertaintyUs)},</span>
-      <span class={styles['source']}>{errorUs === null ? en.sync.estimated : en.sync.measured}</span>
+      <span class="visually-hidden">
+        {spokenError(errorUs, uncertaintyUs)}
+        {', '}
+      </span>
+      <span class={styles['source']}>{errorUs === null ? words().sync.estimated : words().sync.measured}</span>
     </>
   )
 }

@@ -1,7 +1,7 @@
 /** How well this device keeps time: now, over the last minute, in figures, and as a file. */
 import { Panel } from '../../elements/Panel'
-import { en, syncMeanings } from '../../i18n/en'
 import { shortSpan } from '../../i18n/format'
+import { words } from '../../i18n/words'
 import { useView } from '../../state/party'
 import { reportOf } from '../../state/sync'
 import { ErrorPlot } from './ErrorPlot'
@@ -12,7 +12,7 @@ import { Timing } from './Timing'
 
 export function SyncPanel() {
   return (
-    <Panel title={en.sync.title}>
+    <Panel title={words().sync.title}>
       <Present />
       <ErrorPlot />
       <Timing />
@@ -30,8 +30,10 @@ function Present() {
     <div class={styles['present']}>
       <SyncLine report={report} />
       {report && <SyncFacts report={report} />}
-      <p class={styles['soft']}>{syncMeanings[clock.state]}</p>
-      {clock.asymmetryUs !== null && <p class={styles['note']}>{en.sync.asymmetry(shortSpan(clock.asymmetryUs))}</p>}
+      <p class={styles['soft']}>{words().syncMeanings[clock.state]}</p>
+      {clock.asymmetryUs !== null && (
+        <p class={styles['note']}>{words().sync.asymmetry(shortSpan(clock.asymmetryUs))}</p>
+      )}
     </div>
   )
 }

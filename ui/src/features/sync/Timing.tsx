@@ -1,47 +1,43 @@
 /** How well this device keeps time, in figures: for those who want to know. */
 import { Icon } from '../../elements/Icon'
-import { en } from '../../i18n/en'
-import { partsPerMillion, plusMinus, shortSpan } from '../../i18n/format'
+import { number, plusMinus, shortSpan, signed } from '../../i18n/format'
+import { placeText } from '../../i18n/sentences'
+import { words } from '../../i18n/words'
 import { useView } from '../../state/party'
 import styles from './Timing.module.css'
 
 export function Timing() {
   const { playback, clock, output } = useView()
-  const words = en.speaker
+  const { speaker, sync } = words()
   const figures: readonly (readonly [string, string | null])[] = [
-    [words.place, playback.errorUs === null ? null : placeText(playback.errorUs)],
-    [words.correction, playback.trimPpm === null ? null : partsPerMillion(playback.trimPpm)],
-    [words.jumps, String(playback.jumps)],
-    [words.underruns, String(playback.underruns)],
-    [words.clock, clock.uncertaintyUs === null ? null : plusMinus(clock.uncertaintyUs)],
-    [words.roundTrip, clock.roundTripUs === null ? null : shortSpan(clock.roundTripUs)],
-    [words.skew, clock.skewPpm === null ? null : partsPerMillion(clock.skewPpm)],
+    [speaker.place, playback.errorUs === null ? null : placeText(playback.errorUs, shortSpan(playback.errorUs))],
+    [speaker.correction, playback.trimPpm === null ? null : sync.ppm(signed(playback.trimPpm))],
+    [speaker.jumps, number(playback.jumps)],
+    [speaker.underruns, number(playback.underruns)],
+    [speaker.clock, clock.uncertaintyUs === null ? null : plusMinus(clock.uncertaintyUs)],
+    [speaker.roundTrip, clock.roundTripUs === null ? null : shortSpan(clock.roundTripUs)],
+    [speaker.skew, clock.skewPpm === null ? null : sync.ppm(signed(clock.skewPpm))],
     [
-      words.format,
+      speaker.format,
       output.sampleRate === null || output.channels === null
         ? null
-        : words.rateAndChannels(output.sampleRate, output.channels),
+        : speaker.rateAndChannels(output.sampleRate, output.channels),
     ],
   ]
   return (
     <details class={styles['timing']}>
       <summary>
-        {words.timing}
+        {speaker.timing}
         <Icon name="chevron" />
       </summary>
       <dl>
         {figures.map(([name, figure]) => (
           <div key={name}>
             <dt>{name}</dt>
-            <dd>{figure ?? words.unknown}</dd>
+            <dd>{figure ?? speaker.unknown}</dd>
           </div>
         ))}
       </dl>
     </details>
   )
-}
-
-/** Above zero is heard late. */
-function placeText(us: number): string {
-  return us < 0 ? en.speaker.early(shortSpan(us)) : en.speaker.late(shortSpan(us))
 }
