@@ -28,6 +28,7 @@ use crate::limits::Limits;
 use files::SharedFiles;
 pub(crate) use heritage::{Decided, Heritage};
 pub(crate) use refusal::Refusal;
+use refusal::type_name;
 
 /// Furthest a `play` may lie in the past.
 ///
@@ -574,28 +575,6 @@ fn check_start(now: SwarmTime, playback: &Playback, schedule: &Schedule) -> Resu
         });
     }
     Ok(())
-}
-
-fn type_name(message: &ClientMessage) -> &'static str {
-    match message {
-        ClientMessage::Join { .. } => "join",
-        ClientMessage::Leave => "leave",
-        ClientMessage::TimePing { .. } => "timePing",
-        ClientMessage::DirectorAssert { .. } => "director:assert",
-        ClientMessage::DirectorTake { .. } => "director:take",
-        ClientMessage::DirectorResign { .. } => "director:resign",
-        ClientMessage::FileAnnounce(_) => "file:announce",
-        ClientMessage::FileWithdraw { .. } => "file:withdraw",
-        ClientMessage::Readiness { .. } => "readiness",
-        ClientMessage::SelectFile { .. } => "selectFile",
-        ClientMessage::Play(_) => "play",
-        ClientMessage::Stop => "stop",
-        ClientMessage::Arm(_) => "arm",
-        ClientMessage::Armed(_) => "armed",
-        ClientMessage::Reach(_) => "reach",
-        ClientMessage::SyncReport(_) => "sync:report",
-        ClientMessage::RtcSignal { .. } => "rtc:signal",
-    }
 }
 
 #[cfg(test)]

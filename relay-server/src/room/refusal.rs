@@ -1,6 +1,6 @@
 //! Why a member's wish is not done.
 
-use protocol::{ErrorCode, ServerMessage};
+use protocol::{ClientMessage, ErrorCode, ServerMessage};
 use sync_core::director::SeatError;
 
 /// Why something is not done.
@@ -35,5 +35,28 @@ impl From<SeatError> for Refusal {
             SeatError::TakenByOther => "another member has taken the lead",
         };
         Self { code: ErrorCode::NotDirector, message }
+    }
+}
+
+/// What a message is called in the answer to it.
+pub(super) fn type_name(message: &ClientMessage) -> &'static str {
+    match message {
+        ClientMessage::Join { .. } => "join",
+        ClientMessage::Leave => "leave",
+        ClientMessage::TimePing { .. } => "timePing",
+        ClientMessage::DirectorAssert { .. } => "director:assert",
+        ClientMessage::DirectorTake { .. } => "director:take",
+        ClientMessage::DirectorResign { .. } => "director:resign",
+        ClientMessage::FileAnnounce(_) => "file:announce",
+        ClientMessage::FileWithdraw { .. } => "file:withdraw",
+        ClientMessage::Readiness { .. } => "readiness",
+        ClientMessage::SelectFile { .. } => "selectFile",
+        ClientMessage::Play(_) => "play",
+        ClientMessage::Stop => "stop",
+        ClientMessage::Arm(_) => "arm",
+        ClientMessage::Armed(_) => "armed",
+        ClientMessage::Reach(_) => "reach",
+        ClientMessage::SyncReport(_) => "sync:report",
+        ClientMessage::RtcSignal { .. } => "rtc:signal",
     }
 }
