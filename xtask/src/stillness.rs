@@ -20,8 +20,7 @@ use crate::clock;
 /// How often the watch wakes. Short against [`LONG`], and no load to speak of.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// A standstill that may be heard: most of what a virtual card with two periods of 2048 frames
-/// holds. (85 ms)
+/// A standstill that may be heard: most of a period of the virtual cards, 4096 frames or 85 ms.
 const LONG: Span = Span::from_millis(70);
 
 /// How often something is measured at most.
