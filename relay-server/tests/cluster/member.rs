@@ -56,14 +56,23 @@ pub struct View {
     pub refused: Vec<(ErrorCode, Option<String>)>,
     /// Signals of other members.
     pub signals: u32,
-    /// The relay's clock ahead of this process's, by the best of several exchanges. (ms)
-    pub clock_ahead: Option<f64>,
+    /// The relay's clock beside this process's, by the best of several exchanges.
+    pub clock: Option<Measured>,
     /// The position it was told last before it was out for the first time. (ms)
     pub told_before: Option<u32>,
     /// The position it was told when it was back for the first time. (ms)
     pub kept: Option<u32>,
     /// When it was out of the swarm, and when it was back.
     pub outages: Vec<(Instant, Instant)>,
+}
+
+/// The relay's clock, as one exchange told it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    /// How long the exchange took: twice the error at most. (ms)
+    pub round_trip: f64,
+    /// Ahead of this process's clock. (ms)
+    pub ahead: f64,
 }
 
 /// See the head of this file.
@@ -190,8 +199,8 @@ impl Worker {
                     view.kept = position(view);
                 }
             });
-            let ahead = self.clock_ahead(&mut socket).await;
-            self.tell.send_modify(|view| view.clock_ahead = ahead.or(view.clock_ahead));
+            let clock = self.clock(&mut socket).await;
+            self.tell.send_modify(|view| view.clock = clock.or(view.clock));
             self.sent_to = self.carry(socket).await;
             out_since = Some(Instant::now());
             self.tell.send_modify(|view| {
@@ -226,8 +235,8 @@ impl Worker {
     }
 
     /// By the best of sixteen exchanges.
-    async fn clock_ahead(&self, socket: &mut Socket) -> Option<f64> {
-        let mut best: Option<(f64, f64)> = None;
+    async fn clock(&self, socket: &mut Socket) -> Option<Measured> {
+        let mut best: Option<Measured> = None;
         for number in 0..16 {
             let now = || ORIGIN.elapsed().as_secs_f64() * 1e3;
             let sent = now();
@@ -242,11 +251,11 @@ impl Worker {
                 }
             };
             let round_trip = now() - sent;
-            if best.is_none_or(|(shortest, _)| round_trip < shortest) {
-                best = Some((round_trip, relay - (sent + round_trip / 2.0)));
+            if best.is_none_or(|best| round_trip < best.round_trip) {
+                best = Some(Measured { round_trip, ahead: relay - (sent + round_trip / 2.0) });
             }
         }
-        best.map(|(_, ahead)| ahead)
+        best
     }
 
     /// Takes part until the connection ends; returns where it was sent, if it was.

@@ -24,11 +24,11 @@ async fn twenty_members_through_three_relays_find_one_owner_one_epoch_and_one_cl
     let (mut owners, mut epochs, mut clocks) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let mut ahead = Vec::new();
     for member in &members {
-        let view = member.until("everyone", |v| v.members == 20 && v.clock_ahead.is_some()).await;
+        let view = member.until("everyone", |v| v.members == 20 && v.clock.is_some()).await;
         owners.insert(view.at.expect("it is in"));
         epochs.insert(view.epoch);
         clocks.insert(view.clock_id);
-        ahead.push(view.clock_ahead.expect("measured"));
+        ahead.push(view.clock.expect("measured").ahead);
     }
     assert_eq!((owners.len(), epochs.len(), clocks.len()), (1, 1, 1), "{owners:?} {epochs:?}");
     assert!(epochs.iter().all(|epoch| *epoch > 0));

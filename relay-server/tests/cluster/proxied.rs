@@ -18,10 +18,10 @@ async fn members_of_relays_without_public_names_meet_and_survive_their_owner() {
     let ada = Member::entered(&through(2), "party", "ada").await;
     let mut ahead = Vec::new();
     for member in [&zoe, &mia, &ada] {
-        let view = member.until("everyone", |v| v.members == 3 && v.clock_ahead.is_some()).await;
+        let view = member.until("everyone", |v| v.members == 3 && v.clock.is_some()).await;
         assert_eq!((view.epoch, view.moved), (zoe.view().epoch, 0));
         assert_eq!(view.clock_id, zoe.view().clock_id);
-        ahead.push(view.clock_ahead.expect("measured"));
+        ahead.push(view.clock.expect("measured").ahead);
     }
     assert_eq!(ada.view().at.as_ref(), Some(&urls[2]), "it stays where it came in");
     ada.say(ClientMessage::RtcSignal { to: id("mia"), data: 1.into() }).await;

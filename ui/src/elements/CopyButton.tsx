@@ -1,10 +1,13 @@
-/** A button that puts a text on the clipboard and says so. */
+/** A button that puts a text on the clipboard, and says whether it could. */
 import { useEffect, useState } from 'preact/hooks'
 import { words } from '../i18n/words'
 import { Button, IconButton } from './Button'
 
-/** How long "Copied" stays. (milliseconds) */
-const COPIED_SHOWN = 2_000
+/** How long the outcome stays. (milliseconds) */
+const OUTCOME_SHOWN = 2_000
+
+/** Without permission the text can still be read out or selected, which the words say. */
+type Outcome = 'copied' | 'notCopied'
 
 interface CopyButtonProps {
   readonly text: string
@@ -13,21 +16,21 @@ interface CopyButtonProps {
 }
 
 export function CopyButton({ text, label, look = 'icon' }: CopyButtonProps) {
-  const [copied, setCopied] = useState(false)
+  const [outcome, setOutcome] = useState<Outcome | null>(null)
   useEffect(() => {
-    if (!copied) return undefined
-    const timer = setTimeout(() => setCopied(false), COPIED_SHOWN)
+    if (outcome === null) return undefined
+    const timer = setTimeout(() => setOutcome(null), OUTCOME_SHOWN)
     return () => clearTimeout(timer)
-  }, [copied])
+  }, [outcome])
   const copy = (): void => {
     navigator.clipboard.writeText(text).then(
-      () => setCopied(true),
-      // Without permission the text can still be read out or selected.
-      () => {},
+      () => setOutcome('copied'),
+      () => setOutcome('notCopied'),
     )
   }
-  const icon = copied ? 'check' : 'copy'
-  const name = copied ? words().room.copied : label
+  const icon = outcome === 'copied' ? 'check' : 'copy'
+  const told = outcome === null ? '' : words().room[outcome]
+  const name = told === '' ? label : told
   return (
     <>
       {look === 'icon' ? (
@@ -37,7 +40,7 @@ export function CopyButton({ text, label, look = 'icon' }: CopyButtonProps) {
           {name}
         </Button>
       )}
-      <output class="visually-hidden">{copied ? words().room.copied : ''}</output>
+      <output class="visually-hidden">{told}</output>
     </>
   )
 }

@@ -212,6 +212,15 @@ describe('inviting', () => {
     expect(sheet.getByText('aloe boxer cedar dial emu fifty grub')).toBeTruthy()
   })
 
+  test('a clipboard that may not be written is told', async () => {
+    const writeText = vi.fn<(text: string) => Promise<void>>(() => Promise.reject(new Error('not allowed')))
+    vi.stubGlobal('navigator', { clipboard: { writeText } })
+    show('party')
+    press('Invite')
+    press('Copy link')
+    expect(await screen.findByRole('button', { name: 'Could not copy: select the text' })).toBeTruthy()
+  })
+
   test('a link too long for a code is still there to be sent', () => {
     show('party')
     const { swarm } = host.view

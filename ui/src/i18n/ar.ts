@@ -81,6 +81,7 @@ export const ar: Catalogue = {
     key: 'مفتاح الحفلة',
     copyKey: 'نسخ مفتاح الحفلة',
     copied: 'تم النسخ',
+    notCopied: 'تعذّر النسخ: حدّد النص',
     leave: 'مغادرة',
     settings: 'الإعدادات',
     devices: (count) =>

@@ -83,6 +83,7 @@ export const de: Catalogue = {
     key: 'Party-Schlüssel',
     copyKey: 'Party-Schlüssel kopieren',
     copied: 'Kopiert',
+    notCopied: 'Nicht kopiert: Text bitte markieren',
     leave: 'Verlassen',
     settings: 'Einstellungen',
     devices: (count) => plural(count, { one: '# Gerät', other: '# Geräte' }),

@@ -96,6 +96,7 @@ export const en = {
     key: 'Party key',
     copyKey: 'Copy party key',
     copied: 'Copied',
+    notCopied: 'Could not copy: select the text',
     leave: 'Leave',
     settings: 'Settings',
     devices: (count: number) => plural(count, { one: '# device', other: '# devices' }),

@@ -84,6 +84,7 @@ export const fr: Catalogue = {
     key: 'Clé de la fête',
     copyKey: 'Copier la clé',
     copied: 'Copié',
+    notCopied: 'Copie impossible : sélectionnez le texte',
     leave: 'Quitter',
     settings: 'Réglages',
     devices: (count) => plural(count, { one: '# appareil', many: '# d’appareils', other: '# appareils' }),
