@@ -1,4 +1,5 @@
 /** Debian's Chromium and the built window, served as strictly as the app serves it. */
+import { createServer } from 'node:net'
 import { chromium } from 'playwright-core'
 import type { Browser } from 'playwright-core'
 import { preview } from 'vite'
@@ -6,7 +7,7 @@ import { preview } from 'vite'
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 
 /** Starts a browser that asks nobody but the pages under test. */
-export function openBrowser(): Promise<Browser> {
+export function openBrowser(more: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath: CHROMIUM,
     headless: true,
@@ -18,6 +19,7 @@ export function openBrowser(): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...more,
     ],
   })
 }
@@ -39,4 +41,17 @@ export async function serveSite(): Promise<Site> {
         server.httpServer.close(() => resolve())
       }),
   }
+}
+
+/** A port that nothing listens on. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      const port = typeof address === 'object' && address !== null ? address.port : 0
+      server.close(() => resolve(port))
+    })
+  })
 }
