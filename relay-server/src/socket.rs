@@ -154,8 +154,7 @@ pub(crate) fn split(
 ) -> (SocketReader, SocketWriter) {
     let limits = &relay.limits;
     let patience = limits.ping_interval + limits.pong_timeout;
-    let wire = Wire { socket, relay: relay.clone(), kind };
-    let line = Line::new(Some(wire), limits, &relay.metrics.queue_bytes);
+    let line = Line::new(Wire { socket, relay: relay.clone(), kind });
     (
         SocketReader {
             line: line.clone(),

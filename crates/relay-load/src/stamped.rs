@@ -55,7 +55,7 @@ impl Stamped {
     }
 
     /// Reads what is there. None: nothing.
-    fn read(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         let mut read = None;
         let whole = buffer.len();
         let attempt = self.stream.try_io(Interest::READABLE, || {
@@ -97,7 +97,7 @@ impl AsyncRead for Stamped {
     ) -> Poll<io::Result<()>> {
         loop {
             ready!(self.stream.poll_read_ready(context))?;
-            if let Some(length) = self.read(buffer.initialize_unfilled())? {
+            if let Some(length) = self.try_read(buffer.initialize_unfilled())? {
                 buffer.advance(length);
                 return Poll::Ready(Ok(()));
             }
