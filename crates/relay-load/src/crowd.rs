@@ -24,7 +24,7 @@ const FILE_ID: &str = "5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5
 /// The crowd looks at its sockets this often. What arrives meanwhile is stamped by the kernel.
 ///
 /// A member that sleeps until its frame is there is woken by whoever sends it, when both are on
-/// one machine: in a swarm of 200 that would be a third of what a relay is seen to work.
+/// one machine: in a swarm of 200 up to a third of what a relay is seen to work.
 const LOOK: Duration = Duration::from_millis(4);
 
 /// Longest wait for anything that must happen.
