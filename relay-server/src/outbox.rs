@@ -139,7 +139,7 @@ pub(crate) mod tests {
             let address = listener.local_addr().expect("an address");
             let (opened, mut open) = mpsc::channel(1);
             let take = async move |upgrade: WebSocketUpgrade| {
-                socket::bounded(upgrade).on_upgrade(async move |socket| {
+                socket::bounded(upgrade, SocketKind::Member).on_upgrade(async move |socket| {
                     let _ = opened.send(socket).await;
                 })
             };
