@@ -43,6 +43,7 @@ mod patience;
 mod presence;
 #[cfg(feature = "cluster")]
 mod proxy;
+mod queue;
 mod relay;
 mod room;
 mod seat;

@@ -103,6 +103,8 @@ label! {
         AddressRate = "address-rate",
         /// Too many new connections.
         Rate = "rate",
+        /// Too many requests over one connection.
+        RequestRate = "request-rate",
         /// A web page from elsewhere.
         Origin = "origin",
         /// A `Host` that is not this relay.
