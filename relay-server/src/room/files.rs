@@ -1,5 +1,7 @@
 //! What is shared in a swarm, in the order in which it was announced, and by whom.
 
+use std::collections::VecDeque;
+
 use protocol::ids::FileId;
 use protocol::message::{FileAnnouncement, SharedFile};
 use protocol::{ErrorCode, UserId};
@@ -11,6 +13,11 @@ use crate::limits::Limits;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SharedFiles {
     files: Vec<SharedFile>,
+    /// Withdrawn by a decision that may yet be taken back, and at which place they stood. No more
+    /// than there are decisions kept back; see `swarms/holding.rs`.
+    withdrawn: VecDeque<(usize, SharedFile)>,
+    /// How many such there have been.
+    withdrawals: u64,
 }
 
 impl SharedFiles {
@@ -78,7 +85,39 @@ impl SharedFiles {
         self.files.iter().flat_map(|shared| &shared.owners)
     }
 
-    /// Takes a file off the list.
+    /// Takes a file off the list until it is [`Self::put_back`].
+    pub(crate) fn withdraw(&mut self, file_id: &FileId) {
+        let place = self.files.iter().position(|shared| shared.file.file_id == *file_id);
+        if let Some(place) = place {
+            self.withdrawn.push_back((place, self.files.remove(place)));
+            self.withdrawals += 1;
+        }
+    }
+
+    /// How often [`Self::withdraw`] took a file off.
+    pub(crate) fn withdrawals(&self) -> u64 {
+        self.withdrawals
+    }
+
+    /// What was withdrawn when there had been so many withdrawals is gone for good.
+    pub(crate) fn settle(&mut self, withdrawals: u64) {
+        let open = usize::try_from(self.withdrawals.saturating_sub(withdrawals));
+        let settled = self.withdrawn.len().saturating_sub(open.unwrap_or(usize::MAX));
+        self.withdrawn.drain(..settled);
+    }
+
+    /// Puts back what was withdrawn and is not settled, with those owners that own it still.
+    pub(crate) fn put_back(&mut self, owns_still: impl Fn(&UserId) -> bool) {
+        while let Some((place, mut shared)) = self.withdrawn.pop_back() {
+            // Who shared it anew meanwhile did so for good.
+            if self.check_shared(&shared.file.file_id).is_err() {
+                shared.owners.retain(&owns_still);
+                self.files.insert(place.min(self.files.len()), shared);
+            }
+        }
+    }
+
+    /// Takes a file off the list for good.
     pub(crate) fn remove(&mut self, file_id: &FileId) {
         self.files.retain(|shared| shared.file.file_id != *file_id);
     }
