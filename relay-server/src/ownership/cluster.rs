@@ -14,7 +14,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -211,14 +211,15 @@ async fn first_lease(
             let renewal = ledger.renew(connection.clone(), NodeState::Up).await?;
             Ok::<_, RedisError>((connection, asked, renewal))
         };
-        match timeout_at(contact.max(fenced), attempt).await {
-            Ok(Ok((connection, asked, Renewal::Renewed { .. }))) => return Ok((connection, asked)),
-            Ok(Ok((_, _, Renewal::Fenced))) if Instant::now() > fenced => {
+        let silence = |_| Err(io::Error::from(io::ErrorKind::TimedOut).into());
+        match timeout(FIRST_CONTACT, attempt).await.unwrap_or_else(silence) {
+            Ok((connection, asked, Renewal::Renewed { .. })) => return Ok((connection, asked)),
+            Ok((_, _, Renewal::Fenced)) if Instant::now() > fenced => {
                 return Err(ClusterError::NodeTaken(name.to_owned()));
             }
-            Ok(Err(error)) if Instant::now() > contact => return Err(error.into()),
-            Ok(Err(error)) => warn!(%error, "Redis can not be reached yet"),
-            Ok(Ok(_)) | Err(_) => {}
+            Ok((_, _, Renewal::Fenced)) => {}
+            Err(error) if Instant::now() > contact => return Err(error.into()),
+            Err(error) => warn!(%error, "Redis can not be reached yet"),
         }
         sleep(PAUSE).await;
     }
