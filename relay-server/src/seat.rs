@@ -105,9 +105,9 @@ impl<'a> Telling<'a> {
 
     /// Tells one member who is there.
     pub(crate) fn summarise(&mut self, seat: &mut Seat) {
-        let summary = self.summary.get_or_insert_with(|| {
-            into_frames(&ServerMessage::Peers { peers: self.room.peers() })
-        });
+        let summary = self
+            .summary
+            .get_or_insert_with(|| into_frames(&ServerMessage::Peers { peers: self.room.peers() }));
         seat.owes_summary = seat.outbox.push_together(summary.clone()).is_err();
     }
 

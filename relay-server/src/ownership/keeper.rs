@@ -364,7 +364,10 @@ impl Keeper {
         match self.pace.correction(exchange) {
             Correction::Slew(by) => self.ties.clock.shift(by),
             Correction::Step(by) => {
-                info!(milliseconds = by.as_millis_f64(), "the clock is Redis's again after a sleep");
+                info!(
+                    milliseconds = by.as_millis_f64(),
+                    "the clock is Redis's again after a sleep"
+                );
                 self.ties.clock.make_up_for(by);
                 self.clock_names.mark_unchanged();
             }

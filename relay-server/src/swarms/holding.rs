@@ -230,15 +230,15 @@ impl Holding {
                 let message = NOT_OWNER.reply_to(name);
                 outputs.push(Output { to: Audience::One(user), message });
             }
-            outputs.extend(kept.into_iter().filter(|o| !is_taken_back(o)).map(|output| {
-                match output {
+            outputs.extend(kept.into_iter().filter(|o| !is_taken_back(o)).map(
+                |output| match output {
                     Output { to: Audience::One(user), message: ServerMessage::Joined(_) } => {
                         let message = ServerMessage::Joined(room.whole_state_for(&user));
                         Output { to: Audience::One(user), message }
                     }
                     other => other,
-                }
-            }));
+                },
+            ));
         }
         outputs.extend(corrections);
         outputs

@@ -13,8 +13,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::*;
-use crate::ownership::{Leaving, Ownership, Record, Settled, Stored};
 use crate::outbox::{OutboxReader, outbox};
+use crate::ownership::{Leaving, Ownership, Record, Settled, Stored};
 use crate::relay::{Keeping, Mailboxes};
 
 /// Far longer than anything here takes on a busy machine.

@@ -44,8 +44,7 @@ async fn at_a_takeover_nobody_gets_a_directors_seat_by_its_name_alone() {
     let mia = Member::entered(std::slice::from_ref(&a), "party", "mia").await;
     assert_eq!(mia.view().director.as_ref(), Some(&ada));
     let secret = Some(joined.resume.clone());
-    let state: String =
-        stage.redis.ask(&["HGET", &format!("{{ssa}}:sw:{party}"), "state"]);
+    let state: String = stage.redis.ask(&["HGET", &format!("{{ssa}}:sw:{party}"), "state"]);
     assert!(!state.contains(&joined.resume), "Redis knows no secret: {state}");
 
     stage.at(&a).process.kill();
