@@ -85,6 +85,23 @@ async fn what_another_owner_does_not_let_be_written_is_taken_back_from_those_who
     assert_eq!(stage.relay.metrics.dropped.of(DropReason::NotOwner).get(), 1);
 }
 
+#[tokio::test]
+async fn what_is_written_down_is_not_gone_back_behind() {
+    let mut stage = Stage::new().await;
+    stage.say(stage.withdrawal()).await;
+    stage.record().await.1.send(Stored::Done).expect("it waits");
+    assert!(stage.ada_hears().await.starts_with("{\"type\":\"file:withdraw\""));
+    stage.say(ClientMessage::DirectorTake { user_id: id("ada") }).await;
+    let (_, written) = stage.record().await;
+    stage.holds.store(false, Ordering::Relaxed);
+    written.send(Stored::Unknown).expect("it waits");
+    assert!(stage.ada_hears().await.contains("\"not-owner\""));
+    stage.holds.store(true, Ordering::Relaxed);
+    let (_, mut zoe) = stage.enters("zoe").await;
+    let joined = heard(&mut zoe).await;
+    assert!(joined.starts_with("{\"type\":\"joined\"") && !joined.contains("a.mp3"), "{joined}");
+}
+
 /// A swarm of ada, who leads and shares a file, and mia.
 struct Stage {
     relay: Arc<Shared>,
