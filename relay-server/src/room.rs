@@ -25,7 +25,7 @@ use sync_core::director::{Claim, DirectorSeat, SeatChange};
 use sync_core::schedule::{PlayoutPlan, Schedule};
 
 use crate::limits::Limits;
-use files::SharedFiles;
+use files::{SharedFiles, gone};
 pub(crate) use heritage::{Decided, Heritage};
 pub(crate) use refusal::Refusal;
 use refusal::type_name;
@@ -391,32 +391,6 @@ impl Room {
         }
     }
 
-    fn withdraw(&mut self, from: &UserId, file_id: &FileId) -> Result<Vec<Output>, Refusal> {
-        self.files.check_shared(file_id)?;
-        let directs = self.seat.is_director(from);
-        if !directs && !self.files.is_owner(file_id, from) {
-            return Err(Refusal {
-                code: ErrorCode::NotDirector,
-                message: "only the director and those who announced a file may withdraw it",
-            });
-        }
-        let on_air = self.is_on_air(file_id);
-        if on_air && !directs {
-            return Err(Refusal {
-                code: ErrorCode::NotDirector,
-                message: "this file plays; only the director may end it",
-            });
-        }
-        let mut outputs = Vec::new();
-        self.withdraw_file(file_id);
-        if on_air {
-            self.schedule = Schedule::silent();
-            outputs.extend(self.told_all(ServerMessage::Stop { term: self.seat.term() }));
-        }
-        outputs.push(gone(file_id.clone()));
-        Ok(outputs)
-    }
-
     fn update_readiness(
         &mut self,
         from: &UserId,
@@ -443,47 +417,6 @@ impl Room {
         let mut outputs = vec![Output { to: Audience::AllBut(from.clone()), message }];
         outputs.extend(self.drop_lost_files());
         Ok(outputs)
-    }
-
-    /// Removes the files that nobody can give any more.
-    fn drop_lost_files(&mut self) -> Vec<Output> {
-        let lost = self.lost_files();
-        for file_id in &lost {
-            self.files.remove(file_id);
-        }
-        lost.into_iter().map(gone).collect()
-    }
-
-    /// Files that nobody can give any more. What is selected or on air is not among them: members
-    /// may still hold enough of it to play on.
-    fn lost_files(&self) -> Vec<FileId> {
-        // Asked at every `readiness`, of which there are many.
-        if self.files.without_owner().next().is_none() {
-            return Vec::new();
-        }
-        self.files
-            .without_owner()
-            .filter(|file| self.selection.as_ref() != Some(&file.file_id))
-            .filter(|file| !self.is_on_air(&file.file_id))
-            .filter(|file| !self.members.values().any(|member| member.holds(file)))
-            .map(|file| file.file_id.clone())
-            .collect()
-    }
-
-    /// Takes a file off the list by a decision. Where a next owner may come that can be taken back.
-    fn withdraw_file(&mut self, file_id: &FileId) {
-        if self.epoch > 0 {
-            self.files.withdraw(file_id);
-        } else {
-            self.files.remove(file_id);
-        }
-        if self.selection.as_ref() == Some(file_id) {
-            self.selection = None;
-        }
-    }
-
-    fn is_on_air(&self, file_id: &FileId) -> bool {
-        self.schedule.plans().iter().any(|plan| plan.file_id == *file_id)
     }
 
     /// A decision for everyone, and the files that may go because of what it says.
@@ -554,10 +487,6 @@ impl Output {
                 | ServerMessage::SyncReport { .. }
         )
     }
-}
-
-fn gone(file_id: FileId) -> Output {
-    Output { to: Audience::All, message: ServerMessage::FileWithdraw { file_id } }
 }
 
 /// The message that tells of a change of lead; none when nobody is left to be told.
