@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::budget::Budget;
-use crate::metrics::{DropReason, MessageType, SocketKind};
+use crate::metrics::{Admission, DropReason, MessageType, SocketKind};
 use crate::ownership::Elsewhere;
 use crate::relay::Shared;
 use crate::room::{Join, Refusal};
@@ -153,6 +153,7 @@ async fn enter(
                     }
                     Err(Denial::Refused(refusal)) => refusal.reply_to("join"),
                     Err(Denial::Elsewhere(Elsewhere { public: Some(url), epoch, .. })) => {
+                        relay.metrics.turned_away.inc(Admission::Moved);
                         let moved = ServerMessage::Moved { url: Some(url), epoch };
                         writer.send(moved.encode().into()).await?;
                         return Err(Goodbye::MOVED);
@@ -162,9 +163,9 @@ async fn enter(
                             let passed_on = PassedOn { owner, client, join: again };
                             return Ok(Entered::There(Box::new(passed_on)));
                         }
-                        Route::ThroughRelay => return Err(Goodbye::UNSETTLED),
+                        Route::ThroughRelay => return Err(unsettled(relay)),
                     },
-                    Err(Denial::Unsettled) => return Err(Goodbye::UNSETTLED),
+                    Err(Denial::Unsettled) => return Err(unsettled(relay)),
                 }
             }
             Read::Message(_) => {
@@ -176,6 +177,12 @@ async fn enter(
         };
         writer.send(answer.encode().into()).await?;
     }
+}
+
+/// Turns one away who can not be told which relay keeps its swarm.
+pub(crate) fn unsettled(relay: &Shared) -> Goodbye {
+    relay.metrics.turned_away.inc(Admission::Unsettled);
+    Goodbye::UNSETTLED
 }
 
 /// Passes messages to the swarm until the connection ends.

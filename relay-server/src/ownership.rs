@@ -10,6 +10,8 @@
 #[cfg(feature = "cluster")]
 pub(crate) mod cluster;
 #[cfg(feature = "cluster")]
+mod departures;
+#[cfg(feature = "cluster")]
 mod keeper;
 #[cfg(feature = "cluster")]
 mod lease;
@@ -17,6 +19,8 @@ mod lease;
 mod ledger;
 #[cfg(feature = "cluster")]
 mod pace;
+
+use std::time::Duration;
 
 use protocol::SwarmHash;
 use tokio::sync::oneshot;
@@ -44,8 +48,9 @@ pub(crate) trait Ownership: Send + Sync {
     /// Where members may come back to if this relay is gone.
     fn relays(&self) -> Vec<String>;
 
-    /// Gives every swarm to other relays, and tells when that is done. None if there are none.
-    fn drain(&self) -> Option<oneshot::Receiver<()>>;
+    /// Gives every swarm to other relays, each at a moment of its own in the time `within`, and
+    /// tells when that is done. None if there are no others.
+    fn drain(&self, within: Duration) -> Option<oneshot::Receiver<()>>;
 }
 
 /// How the claim of a swarm was settled.
@@ -171,7 +176,7 @@ impl Ownership for Alone {
         Vec::new()
     }
 
-    fn drain(&self) -> Option<oneshot::Receiver<()>> {
+    fn drain(&self, _: Duration) -> Option<oneshot::Receiver<()>> {
         None
     }
 }

@@ -13,7 +13,7 @@ use time_socket::TimeSocket;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -28,7 +28,7 @@ use crate::metrics::{Metrics, counted};
 use crate::ownership::cluster::{self, ClusterError, ClusterPlace};
 use crate::ownership::{Alone, Ownership, Verdict};
 use crate::patience::Patient;
-use crate::socket::ConnectionId;
+use crate::socket::{ConnectionId, PARTING};
 use crate::status::{self, MetricsToken, Readiness};
 use crate::swarms::{self, Enter};
 use crate::time::{self, TimeGrant, TimeGrants};
@@ -178,9 +178,12 @@ impl RelayBuilder {
         #[cfg(feature = "cluster")]
         let (keeping, work) = match self.cluster {
             Some(place) => {
-                let membership = cluster::join(place, local_addr, closing.clone()).await?;
+                let metrics = Metrics::default();
+                let ties = (metrics.clone(), closing.clone());
+                let membership = cluster::join(place, local_addr, ties).await?;
                 let cluster::Membership { cluster, clock, verdicts, work } = membership;
-                (Keeping { ownership: Box::new(cluster), clock, verdicts, closing }, Some(work))
+                let ownership = Box::new(cluster);
+                (Keeping { ownership, clock, verdicts, closing, metrics }, Some(work))
             }
             None => (Keeping::alone(closing), None),
         };
@@ -311,25 +314,28 @@ impl RunningRelay {
     /// Prepares the end: from now on the relay is not ready and lets nobody in. Its swarms part
     /// one after the other, each as a whole and at a moment drawn from `within`, so that their
     /// members do not all come back elsewhere at once; what they say until then is still passed
-    /// on, and the time is answered. Returns once everyone has left, a little after `within` at
+    /// on, and the time is answered. Returns once everyone has left, a second after `within` at
     /// the latest. [`Self::shutdown`] comes next.
     ///
-    /// In a cluster the swarms are given to other relays first, and their members told where to go.
+    /// In a cluster the swarms are given to other relays first, and their members told where to
+    /// go: over half of the time. The last quarter is for what could not be given away by then.
     pub async fn drain(&self, within: Duration) {
         let relay = &self.relay;
+        let deadline = Instant::now() + within;
         relay.readiness.drain();
-        if let Some(given_away) = relay.ownership.drain() {
+        if let Some(given_away) = relay.ownership.drain(within / 2) {
             info!(swarms = self.swarms(), "giving the swarms to other relays");
-            if timeout(within + SHUTDOWN_GRACE, given_away).await.is_err() {
+            if !matches!(timeout_at(deadline - within / 4, given_away).await, Ok(Ok(()))) {
                 warn!(swarms = self.swarms(), "not every swarm could be given to another relay");
             }
         }
         // Whoever drains first says how long.
-        let _ = relay.part_within.set(within);
+        let left = deadline.saturating_duration_since(Instant::now());
+        let _ = relay.part_within.set(left);
         relay.leaving.cancel();
         relay.sockets.close();
-        info!(members = self.members(), ?within, "relay drains");
-        if timeout(within + SHUTDOWN_GRACE, relay.sockets.wait()).await.is_err() {
+        info!(members = self.members(), within = ?left, "relay drains");
+        if timeout_at(deadline + PARTING, relay.sockets.wait()).await.is_err() {
             debug!("some connections did not end in time");
         }
     }
@@ -413,6 +419,8 @@ pub(crate) struct Keeping {
     pub(crate) clock: RelayClock,
     pub(crate) verdicts: mpsc::Receiver<Verdict>,
     pub(crate) closing: CancellationToken,
+    /// In which Redis's failures are counted.
+    pub(crate) metrics: Metrics,
 }
 
 impl Keeping {
@@ -420,7 +428,8 @@ impl Keeping {
     pub(crate) fn alone(closing: CancellationToken) -> Self {
         // Nobody ever says anything in there.
         let (_, verdicts) = mpsc::channel(1);
-        Self { ownership: Box::new(Alone), clock: RelayClock::start(), verdicts, closing }
+        let (ownership, clock) = (Box::new(Alone), RelayClock::start());
+        Self { ownership, clock, verdicts, closing, metrics: Metrics::default() }
     }
 }
 
@@ -431,11 +440,10 @@ impl Shared {
         answers_datagrams: bool,
         keeping: Keeping,
     ) -> (Arc<Self>, Mailboxes) {
-        let Keeping { ownership, clock, verdicts, closing } = keeping;
+        let Keeping { ownership, clock, verdicts, closing, metrics } = keeping;
         let (swarms, swarms_out) = mpsc::channel(swarms::REGISTRY_MAILBOX);
         let (tracker, tracker_out) = mpsc::channel(tracker::MAILBOX);
         let (to_time, granted) = mpsc::channel(time::MAILBOX);
-        let metrics = Metrics::default();
         let (door, keeper) = Door::new(&limits, clock.now());
         let relay = Self {
             name,
@@ -491,6 +499,7 @@ impl Shared {
         let uptime = self.clock.uptime().as_secs();
         self.metrics.uptime_seconds.set(i64::try_from(uptime).unwrap_or(i64::MAX));
         self.metrics.ready.set(i64::from(status::obstacles(self).is_empty()));
+        self.metrics.lease_held.set(i64::from(self.ownership.holds()));
         self.metrics.page()
     }
 

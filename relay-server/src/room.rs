@@ -25,7 +25,7 @@ use sync_core::director::{Claim, DirectorSeat, SeatChange};
 use sync_core::schedule::{PlayoutPlan, Schedule};
 
 use crate::limits::Limits;
-use files::SharedFiles;
+use files::{SharedFiles, gone};
 pub(crate) use heritage::{Decided, Heritage};
 pub(crate) use refusal::Refusal;
 use refusal::type_name;
@@ -54,6 +54,8 @@ pub(crate) struct Room {
     schedule: Schedule,
     /// Until when those who were with the former owner may come back as what they were.
     grace_until: Option<SwarmTime>,
+    /// By what the director is known who was with the former owner, until then.
+    awaited: Option<String>,
 }
 
 struct Member {
@@ -119,6 +121,7 @@ impl Room {
             selection: None,
             schedule: Schedule::silent(),
             grace_until: None,
+            awaited: None,
         }
     }
 
@@ -127,9 +130,9 @@ impl Room {
         self.members.is_empty()
     }
 
-    /// Lets a member in. `fresh_resume` becomes its secret, unless it proves to be a member
-    /// already by the secret it has: then it takes its own place again, and the caller ends
-    /// the connection that held it.
+    /// Lets a member in. `fresh_resume` becomes its secret, unless it proves by the secret it has
+    /// to be a member already, or the director who was with the former owner. A member takes its
+    /// own place again, and the caller ends the connection that held it.
     ///
     /// # Errors
     ///
@@ -162,11 +165,12 @@ impl Room {
                     message: "the swarm has as many members as this relay allows",
                 });
             }
+            let resume = self.secret_of(&user_id, resume, fresh_resume)?;
             let member = Member {
                 alias,
                 readiness: Vec::new(),
                 addresses: Vec::new(),
-                resume: fresh_resume,
+                resume,
                 time,
                 ice,
                 relays,
@@ -387,32 +391,6 @@ impl Room {
         }
     }
 
-    fn withdraw(&mut self, from: &UserId, file_id: &FileId) -> Result<Vec<Output>, Refusal> {
-        self.files.check_shared(file_id)?;
-        let directs = self.seat.is_director(from);
-        if !directs && !self.files.is_owner(file_id, from) {
-            return Err(Refusal {
-                code: ErrorCode::NotDirector,
-                message: "only the director and those who announced a file may withdraw it",
-            });
-        }
-        let on_air = self.is_on_air(file_id);
-        if on_air && !directs {
-            return Err(Refusal {
-                code: ErrorCode::NotDirector,
-                message: "this file plays; only the director may end it",
-            });
-        }
-        let mut outputs = Vec::new();
-        if on_air {
-            self.schedule = Schedule::silent();
-            outputs.extend(self.told_all(ServerMessage::Stop { term: self.seat.term() }));
-        }
-        self.remove_file(file_id);
-        outputs.extend(self.told_all(ServerMessage::FileWithdraw { file_id: file_id.clone() }));
-        Ok(outputs)
-    }
-
     fn update_readiness(
         &mut self,
         from: &UserId,
@@ -441,41 +419,7 @@ impl Room {
         Ok(outputs)
     }
 
-    /// Withdraws the files that nobody can give any more. What is selected or on air stays:
-    /// members may still hold enough of it to play on.
-    fn drop_lost_files(&mut self) -> Vec<Output> {
-        // Asked at every `readiness`, of which there are many.
-        if self.files.without_owner().next().is_none() {
-            return Vec::new();
-        }
-        let lost: Vec<FileId> = self
-            .files
-            .without_owner()
-            .filter(|file| self.selection.as_ref() != Some(&file.file_id))
-            .filter(|file| !self.is_on_air(&file.file_id))
-            .filter(|file| !self.members.values().any(|member| member.holds(file)))
-            .map(|file| file.file_id.clone())
-            .collect();
-        let mut outputs = Vec::new();
-        for file_id in lost {
-            self.remove_file(&file_id);
-            outputs.extend(self.told_all(ServerMessage::FileWithdraw { file_id }));
-        }
-        outputs
-    }
-
-    fn remove_file(&mut self, file_id: &FileId) {
-        self.files.remove(file_id);
-        if self.selection.as_ref() == Some(file_id) {
-            self.selection = None;
-        }
-    }
-
-    fn is_on_air(&self, file_id: &FileId) -> bool {
-        self.schedule.plans().iter().any(|plan| plan.file_id == *file_id)
-    }
-
-    /// A message for everyone, and the files that may go because of what it says.
+    /// A decision for everyone, and the files that may go because of what it says.
     fn told_all(&mut self, message: ServerMessage) -> Vec<Output> {
         let may_free_files = matches!(
             message,
@@ -484,8 +428,10 @@ impl Room {
                 | ServerMessage::Stop { .. }
         );
         let mut outputs = vec![Output { to: Audience::All, message }];
-        if may_free_files {
-            outputs.extend(self.drop_lost_files());
+        let lost = if may_free_files { self.lost_files() } else { Vec::new() };
+        for file_id in lost {
+            self.withdraw_file(&file_id);
+            outputs.push(gone(file_id));
         }
         outputs
     }

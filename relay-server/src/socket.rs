@@ -38,7 +38,7 @@ const TRACKER_READ_BUFFER: usize = 4 * 1024;
 const WRITE_BUFFER_MAX: usize = 4 * MAX_MESSAGE;
 
 /// How long a goodbye may take to be sent, and the other side to answer it.
-const PARTING: Duration = Duration::from_secs(1);
+pub(crate) const PARTING: Duration = Duration::from_secs(1);
 
 /// What a ping interval of zero is taken for.
 const SHORTEST_PING_INTERVAL: Duration = Duration::from_millis(1);

@@ -67,6 +67,38 @@ label! {
 }
 
 label! {
+    /// What became of something to be written down.
+    pub(crate) enum Write as "outcome" {
+        /// It is written.
+        Done = "done",
+        /// Another relay owns the swarm.
+        Fenced = "fenced",
+        /// Nobody knows: there was no answer.
+        Unknown = "unknown",
+    }
+}
+
+label! {
+    /// Why a swarm went to another relay.
+    pub(crate) enum Move as "reason" {
+        /// This one is about to end.
+        Draining = "draining",
+        /// The other one owns it.
+        Taken = "taken",
+    }
+}
+
+label! {
+    /// Where a frame was passed on to.
+    pub(crate) enum Toward as "toward" {
+        /// The relay that keeps the swarm.
+        Owner = "owner",
+        /// The member.
+        Member = "member",
+    }
+}
+
+label! {
     /// Why something was not done or not passed on.
     pub(crate) enum DropReason as "reason" {
         /// A member's message beyond its rate.
@@ -87,6 +119,8 @@ label! {
         TimeUnproven = "time-unproven",
         /// A datagram beyond the rate of its sender.
         TimeRateLimited = "time-rate-limited",
+        /// A decision that was asked for while it was not settled which relay decides.
+        NotOwner = "not-owner",
     }
 }
 
@@ -111,6 +145,10 @@ label! {
         Host = "host",
         /// A join that the swarm's rules refuse: it is full, or the user id is taken.
         Join = "join",
+        /// Another relay keeps the swarm, and the member was told which.
+        Moved = "moved",
+        /// Nobody could say which relay keeps the swarm, or that one was not reached.
+        Unsettled = "unsettled",
     }
 }
 
@@ -131,6 +169,8 @@ label! {
         Internal = "1011",
         /// Busy.
         Busy = "1013",
+        /// Another relay keeps the swarm.
+        Moved = "4001",
         /// No `join` in time.
         NoJoin = "4002",
         /// Reads too slowly.
@@ -155,6 +195,7 @@ impl CloseCode {
             1009 => Self::TooLarge,
             1011 => Self::Internal,
             1013 => Self::Busy,
+            4001 => Self::Moved,
             4002 => Self::NoJoin,
             4008 => Self::TooSlow,
             4009 => Self::Flood,

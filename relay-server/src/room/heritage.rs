@@ -5,14 +5,15 @@
 //! the part that control messages change, to be gone back to when a change could not be written
 //! down and so must not be told to anyone.
 
-use protocol::ids::FileId;
+use protocol::ids::{FileId, hex};
 use protocol::message::{Playback, SharedFile};
-use protocol::{Span, SwarmTime, UserId};
+use protocol::{ErrorCode, Span, SwarmTime, UserId};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use sync_core::director::{Claim, DirectorSeat};
 use sync_core::schedule::{PlayoutPlan, Schedule};
 
-use super::{Audience, Output, Room, said};
+use super::{Audience, Output, Refusal, Room, said};
 use crate::limits::Limits;
 use protocol::ServerMessage;
 
@@ -27,6 +28,8 @@ const GRACE: Span = Span::from_secs(5);
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Heritage {
     director: Option<UserId>,
+    /// By what the director is known when it comes back: [`fingerprint`] of its secret.
+    pub(super) director_fingerprint: Option<String>,
     has_taken_lead: bool,
     resigned: Vec<UserId>,
     term: u64,
@@ -42,6 +45,8 @@ pub(crate) struct Decided {
     seat: DirectorSeat,
     selection: Option<FileId>,
     schedule: Schedule,
+    /// Files that were withdrawn by then.
+    withdrawals: u64,
 }
 
 impl Room {
@@ -58,6 +63,7 @@ impl Room {
             if let Some(director) = heritage.director {
                 let term = heritage.term.saturating_add(1);
                 room.seat = DirectorSeat::awaiting(director, claim, term, heritage.resigned);
+                room.awaited = heritage.director_fingerprint;
             }
             room.grace_until = Some(now + GRACE);
             room.files.inherit(heritage.files, room.limits.files_per_swarm);
@@ -78,6 +84,7 @@ impl Room {
         };
         Heritage {
             director: self.seat.director().cloned(),
+            director_fingerprint: self.director_fingerprint(),
             has_taken_lead: self.seat.claim() == Claim::Taken,
             resigned: self.seat.resigned().cloned().collect(),
             term: self.seat.term(),
@@ -93,7 +100,13 @@ impl Room {
             seat: self.seat.clone(),
             selection: self.selection.clone(),
             schedule: self.schedule.clone(),
+            withdrawals: self.files.withdrawals(),
         }
+    }
+
+    /// What was decided is written down, and not gone back behind.
+    pub(crate) fn settle(&mut self, decided: &Decided) {
+        self.files.settle(decided.withdrawals);
     }
 
     /// Goes back to what was decided earlier. Who came and went since stays so.
@@ -101,6 +114,9 @@ impl Room {
         let told = (decided.seat.director().cloned(), decided.seat.term());
         self.seat = decided.seat;
         self.schedule = decided.schedule;
+        // During the grace those who are not back yet own what they announced.
+        let (members, is_grace) = (&self.members, self.grace_until.is_some());
+        self.files.put_back(|user| is_grace || members.contains_key(user));
         self.selection = decided.selection.filter(|file| self.files.check_shared(file).is_ok());
         let gone: Vec<UserId> =
             self.seat.members().filter(|user| !self.members.contains_key(user)).cloned().collect();
@@ -110,10 +126,43 @@ impl Room {
         for user in self.members.keys() {
             self.seat.join(user.clone());
         }
+        if !is_grace {
+            self.seat.stop_waiting();
+        }
         if (self.seat.director().cloned(), self.seat.term()) == told {
             return Vec::new();
         }
         said(self.present_seat(), Audience::All).into_iter().collect()
+    }
+
+    /// The secret of one who is not in the swarm yet: `fresh`, unless it is the director who was
+    /// with the former owner. That one is known by the secret it has and keeps it, so that an
+    /// answer which is lost locks nobody out.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::UserTaken`] when another one comes under the director's name: the lead would
+    /// be whoever's is first at the door of the new owner.
+    pub(super) fn secret_of(
+        &self,
+        user: &UserId,
+        shown: Option<String>,
+        fresh: String,
+    ) -> Result<String, Refusal> {
+        let awaited = self.awaited.as_ref();
+        let is_seat_kept = self.seat.is_awaiting() && self.seat.is_director(user);
+        let Some(awaited) = awaited.filter(|_| is_seat_kept) else { return Ok(fresh) };
+        shown.filter(|secret| fingerprint(secret) == *awaited).ok_or(Refusal {
+            code: ErrorCode::UserTaken,
+            message: "the director holds this user id and is expected back; \
+                      it is free again a few seconds from now",
+        })
+    }
+
+    fn director_fingerprint(&self) -> Option<String> {
+        let present = self.seat.director().and_then(|user| self.members.get(user));
+        let awaited = || self.awaited.clone().filter(|_| self.seat.is_awaiting());
+        present.map(|member| fingerprint(&member.resume)).or_else(awaited)
     }
 
     /// The ownership has a higher number from now on.
@@ -138,7 +187,7 @@ impl Room {
         if self.grace_until.is_none_or(|until| now < until) {
             return Vec::new();
         }
-        self.grace_until = None;
+        (self.grace_until, self.awaited) = (None, None);
         let change = self.seat.stop_waiting();
         let mut outputs: Vec<Output> =
             change.and_then(|change| said(change, Audience::All)).into_iter().collect();
@@ -156,6 +205,11 @@ impl Room {
     }
 }
 
+/// Tells who holds a secret from everyone else, and nothing of the secret: that is 128 random bits.
+fn fingerprint(secret: &str) -> String {
+    hex(&Sha256::digest(secret.as_bytes()))
+}
+
 impl Output {
     /// True for what a new owner must know before anyone is told.
     pub(crate) fn is_decision(&self) -> bool {
@@ -163,7 +217,14 @@ impl Output {
         !matches!(self.to, Audience::One(_)) && self.tells_decision()
     }
 
-    /// True for what [`Room::go_back`] takes back.
+    /// True for a file that goes. That is a decision if somebody asked for it, or for what led to
+    /// it, and is taken back with that. Otherwise nobody can give the file any more, which the
+    /// next owner finds out by itself.
+    pub(crate) fn tells_withdrawal(&self) -> bool {
+        matches!(self.message, ServerMessage::FileWithdraw { .. })
+    }
+
+    /// True for what [`Room::go_back`] takes back, whoever asked for it.
     pub(crate) fn tells_decision(&self) -> bool {
         matches!(
             self.message,

@@ -209,22 +209,21 @@ fn the_state_of_an_ordinary_swarm_fits_one_message() {
     for letter in ['a', 'b', 'c'] {
         say(&mut room, "ada", announce(letter));
     }
-    let messages = snapshot::opening(room.whole_state_for(&id("mia")));
-    assert_eq!(messages, [ServerMessage::Joined(room.whole_state_for(&id("mia")))]);
+    let whole = ServerMessage::Joined(room.whole_state_for(&id("mia")));
+    assert_eq!(snapshot::frames(&whole), [whole.encode()]);
 }
 
 #[test]
 fn the_state_of_the_largest_swarm_is_told_whole_in_messages_that_members_can_read() {
     let (room, newcomer) = largest_room();
     let whole = room.whole_state_for(&newcomer);
-    let messages = snapshot::opening(whole.clone());
-    assert!(messages.len() > 1);
+    let frames = snapshot::frames(&ServerMessage::Joined(whole.clone()));
+    assert!(frames.len() > 1);
 
     // What a member makes of it, message by message.
     let mut heard = Joined { peers: Vec::new(), files: Vec::new(), ..whole.clone() };
-    for message in &messages {
-        let text = message.encode();
-        let message = ServerMessage::decode(&text).expect("below the largest size");
+    for frame in &frames {
+        let message = ServerMessage::decode(frame).expect("below the largest size");
         match message {
             ServerMessage::Joined(joined) => heard = joined,
             ServerMessage::Presence { user_id, alias, .. } => {
@@ -253,8 +252,8 @@ fn the_state_of_the_largest_swarm_is_told_whole_in_messages_that_members_can_rea
         files
     };
     assert_eq!(by_id(&heard.files), by_id(&whole.files));
-    for message in snapshot::members(room.peers()) {
-        assert!(ServerMessage::decode(&message.encode()).is_ok());
+    for frame in snapshot::frames(&ServerMessage::Peers { peers: room.peers() }) {
+        assert!(ServerMessage::decode(&frame).is_ok());
     }
 }
 
@@ -334,7 +333,7 @@ pub(super) fn announce(letter: char) -> ClientMessage {
     ClientMessage::FileAnnounce(file(letter))
 }
 
-fn withdraw(letter: char) -> ClientMessage {
+pub(super) fn withdraw(letter: char) -> ClientMessage {
     ClientMessage::FileWithdraw { file_id: file(letter).file_id }
 }
 

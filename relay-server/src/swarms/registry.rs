@@ -12,7 +12,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tracing::{debug, error};
 
 use super::{Denial, Ended, Enter, SWARM_MAILBOX, SwarmCommand, SwarmTask};
-use crate::metrics::{Admission, DropReason};
+use crate::metrics::{Admission, DropReason, Move};
 use crate::ownership::{Claim, Leaving, Settled, Verdict};
 use crate::relay::Shared;
 use crate::room::{Heritage, Refusal};
@@ -72,9 +72,11 @@ impl Registry {
             return self.let_in(enter);
         }
         if let Some(waiting) = self.claimed.get_mut(&enter.swarm) {
-            // Whoever is too many hears that the relay is busy.
             if waiting.len() < SWARM_MAILBOX {
                 waiting.push(enter);
+            } else {
+                // Whoever is too many hears that the relay is busy.
+                self.relay.metrics.dropped.inc(DropReason::SwarmBusy);
             }
             return;
         }
@@ -104,20 +106,26 @@ impl Registry {
     }
 
     fn judged(&mut self, verdict: Verdict) {
-        let (swarm, command) = match verdict {
+        let (swarm, command, moves) = match verdict {
             Verdict::Claimed { swarm, settled } => return self.settle(swarm, settled),
             Verdict::Taken { swarm, owner } => {
-                (swarm, SwarmCommand::Depart { to: Some(owner), is_ours: false })
+                let command = SwarmCommand::Depart { to: Some(owner), is_ours: false };
+                (swarm, command, Some(Move::Taken))
             }
-            Verdict::Leave { swarm, to } => (swarm, SwarmCommand::Depart { to, is_ours: true }),
+            Verdict::Leave { swarm, to } => {
+                (swarm, SwarmCommand::Depart { to, is_ours: true }, Some(Move::Draining))
+            }
             Verdict::Raised { swarm, epoch } => {
                 if let Some(running) = self.swarms.get_mut(&swarm) {
                     running.epoch = epoch;
                 }
-                (swarm, SwarmCommand::Raised(epoch))
+                (swarm, SwarmCommand::Raised(epoch), None)
             }
         };
         let Some(running) = self.swarms.get(&swarm) else { return };
+        if let Some(reason) = moves {
+            self.relay.metrics.swarms_moved.inc(reason);
+        }
         if let Err(mpsc::error::TrySendError::Full(command)) = running.mailbox.try_send(command) {
             // It must not be lost, and the registry does not wait.
             let mailbox = running.mailbox.clone();
