@@ -2,7 +2,7 @@
 //! desktops (specifications.freedesktop.org/mpris-spec). What a button means is `peer`'s matter.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mpris_server::zbus::{self, ObjectPath, fdo};
 use mpris_server::{
@@ -14,6 +14,7 @@ use protocol::host::{Intent, MediaButton, View};
 use protocol::time::Millis;
 use tauri::AppHandle;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use crate::window;
 

@@ -249,7 +249,7 @@ mod tests {
     use super::*;
 
     fn device(number: usize) -> UserId {
-        UserId::parse(&format!("member-{number}")).expect("an id")
+        UserId::parse(format!("member-{number}")).expect("an id")
     }
 
     #[test]
