@@ -21,6 +21,7 @@ mod edit_list;
 mod engine;
 mod event;
 mod interpolate;
+mod mute;
 pub mod offline;
 mod output;
 mod passage;

@@ -18,6 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use track_store::TrackStore;
 
 use crate::bench::Bench;
+use crate::checks::Checks;
 use crate::config::Startup;
 use crate::handle::Request;
 use crate::link::{LinkEvent, Outgoing};
@@ -25,6 +26,7 @@ use crate::lobby::Lobby;
 use crate::nearby::{Nearby, Sighting};
 use crate::notices::Notices;
 use crate::playout::Playout;
+use crate::report::History;
 use crate::settings::SettingsFile;
 use crate::shelf::{Changes, Done, Shelf, StoreInbox, store_code, with_causes};
 use crate::suspend::SuspendWatch;
@@ -81,6 +83,9 @@ pub(crate) struct Peer {
     pub(crate) signals: Option<mpsc::Sender<HostEvent>>,
     pub(crate) views: watch::Sender<Arc<View>>,
     pub(crate) view_due: ViewDue,
+    pub(crate) checks: Checks,
+    /// How well all devices kept time lately.
+    pub(crate) history: History,
 }
 
 /// When the next view is to be published.
@@ -123,12 +128,18 @@ impl Peer {
                 request = requests.recv() => match request {
                     Some(Request::Intent(intent)) => self.obey(intent).await,
                     Some(Request::Subscribe(sink)) => self.signals = Some(sink),
+                    // Nobody waits for it any more if it cannot be handed over.
+                    Some(Request::Report(to)) => drop(to.send(self.report())),
                     Some(Request::Shutdown(done)) => break Some(done),
                     None => break None,
                 },
                 event = self.playout.next_event() => self.heard_engine(event),
                 changes = inbox.take() => self.store_changed(changes),
                 done = self.shelf.next_done() => self.disk_work_done(done),
+                found = self.checks.next() => {
+                    self.checks.note(found);
+                    self.changed();
+                }
                 Some(sighting) = sightings.recv() => self.sighted(sighting),
                 () = sleep_until(view_at) => self.publish(),
                 _ = sync_check.tick() => self.check_sync(),
@@ -277,6 +288,7 @@ impl Peer {
             // Rare figures change with it; the next view tells them.
             Arrival::Time(TimeAnswer::Relay(sample)) => {
                 self.recorder.exchange(TimeSource::Relay, sample);
+                self.checks.heard_udp();
                 return swarm.session.handle(now, Input::Exchange(sample));
             }
             Arrival::Time(TimeAnswer::Neighbour { address, pong, sent, received }) => {

@@ -26,9 +26,6 @@ impl Peer {
         if let Some((key, at)) = self.startup.join.take() {
             self.join(&key, at).await;
         }
-        if let Some(link) = self.startup.invite.take() {
-            self.open_invite(&link);
-        }
     }
 
     /// Does what a person wants, or tells why not.
@@ -106,6 +103,9 @@ impl Peer {
                 let text: String = text.chars().take(limits::MAX_ERROR_TEXT).collect();
                 self.tell(LogLevel::Warning, NoticeCode::WindowFault, text);
             }
+            Intent::PressButton { button } => self.press(button),
+            Intent::SetMuted { muted } => self.playout.engine().set_muted(muted),
+            Intent::CheckConnection => self.check_connection(),
         }
         self.changed();
     }

@@ -130,6 +130,7 @@ impl Peer {
     pub(crate) fn check_sync(&mut self) {
         let now = self.clock.now();
         self.record(now);
+        self.note_history(now);
         self.sync_checks = self.sync_checks.wrapping_add(1);
         let members = self.swarm.as_ref().map_or(0, |swarm| swarm.session.members().len());
         let is_due = members > 1 && self.sync_checks.is_multiple_of(members.div_ceil(CHATTY));

@@ -41,6 +41,7 @@ impl Peer {
             settings: settings_view(settings, self.output.clone()),
             transfers: swarm.map_or_else(Vec::new, |swarm| self.transfers(swarm)),
             log: self.notices.lines(),
+            checks: self.check_views(),
         }
     }
 
@@ -192,12 +193,14 @@ fn output_view(status: &EngineStatus) -> OutputView {
             channels: Some(output.info.channels),
             latency_ms: Some(Millis::from(MediaTime::default() + output.latency)),
             fault: None,
+            muted: status.muted,
         },
         None => OutputView {
             fault: Some(Notice {
                 code: NoticeCode::OutputUnavailable,
                 detail: status.output_fault.clone().unwrap_or_default(),
             }),
+            muted: status.muted,
             ..OutputView::default()
         },
     }
@@ -220,6 +223,7 @@ pub(crate) fn blank_view(user_id: &UserId, settings: &Settings) -> View {
         settings: settings_view(settings, settings.output.clone()),
         transfers: Vec::new(),
         log: Vec::new(),
+        checks: Vec::new(),
     }
 }
 

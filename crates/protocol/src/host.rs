@@ -152,6 +152,35 @@ pub enum Intent {
         /// What happened.
         text: String,
     },
+    /// A button outside of the window was pressed: of a keyboard, a headset, a lock screen, the
+    /// tray. The director's moves the song for everyone; anyone else's only silences this device
+    /// or lets it be heard again.
+    PressButton {
+        /// Which one.
+        button: MediaButton,
+    },
+    /// Silence this device, or let it be heard again. The others play on.
+    SetMuted {
+        /// True to silence it.
+        muted: bool,
+    },
+    /// Find out what works between this device and the others; shown in [`View::checks`].
+    CheckConnection,
+}
+
+/// A button that controls playing from outside of the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub enum MediaButton {
+    /// Begin, or go on.
+    Play,
+    /// Stand still.
+    Pause,
+    /// One or the other, by what happens now.
+    PlayPause,
+    /// End.
+    Stop,
 }
 
 /// Where the members of a swarm meet.
@@ -239,6 +268,58 @@ pub struct View {
     pub transfers: Vec<TransferTask>,
     /// What happened lately, newest last.
     pub log: Vec<LogLine>,
+    /// What was found out about the ways to the others, after [`Intent::CheckConnection`].
+    #[serde(default)]
+    pub checks: Vec<CheckView>,
+}
+
+/// One thing that must work for a party to work, and whether it does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct CheckView {
+    /// What was looked at.
+    pub subject: CheckSubject,
+    /// What was found.
+    pub state: CheckState,
+    /// Why, in technical words; may be empty.
+    pub detail: String,
+}
+
+/// What is looked at when a person asks whether everything works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub enum CheckSubject {
+    /// This device and the party's relay speak to each other.
+    Relay,
+    /// The relay introduces devices that share a song.
+    Tracker,
+    /// The relay answers questions for the time by UDP.
+    Udp,
+    /// What this device says to everyone on the network can be said and heard.
+    Multicast,
+    /// Sound comes out.
+    Output,
+    /// The party's time is known.
+    Clock,
+}
+
+/// What a check found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub enum CheckState {
+    /// Not known yet.
+    Running,
+    /// It works.
+    Works,
+    /// It does not, and the party goes on by another way or less well.
+    Limited,
+    /// It does not work.
+    Fails,
+    /// There is nothing to look at outside of a party.
+    NoParty,
 }
 
 /// This device.
@@ -526,6 +607,21 @@ pub struct OutputView {
     pub latency_ms: Option<Millis>,
     /// Why there is no sound, if there is none.
     pub fault: Option<Notice>,
+    /// Why this device is silent although others play, if it is.
+    #[serde(default)]
+    pub muted: Option<Muted>,
+}
+
+/// Why a device is silent although it could be heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub enum Muted {
+    /// A person wants it.
+    ByPerson,
+    /// The output in use went away and another one took its place: nobody is to be surprised
+    /// by a loudspeaker.
+    OutputLost,
 }
 
 /// A device that sound could go to.

@@ -18,10 +18,15 @@ import { song, unsetClock } from './fake-parts'
 import { sceneView } from './fake-scenes'
 import { directed, playedOn } from './fake-transport'
 import type { Transport } from './fake-transport'
-import type { Host } from './host'
+import { checked } from './fake-system'
+import type { Host, TrayItem } from './host'
 import type { Scene } from './scene'
 
 export interface FakeHost extends Host {
+  /** What was told outside of the window, oldest first. */
+  readonly notifications: readonly string[]
+  /** The menu of the icon beside the clock. */
+  readonly tray: readonly TrayItem[]
   /** Everything the window asked for, oldest first. */
   readonly intents: readonly Intent[]
   /** The state shown. */
@@ -44,6 +49,8 @@ const TRACE = '/home/otter/.local/share/synced-swarm-audio/traces/2026-11-24-20-
 export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
   const listeners = new Set<(event: HostEvent) => void>()
   const intents: Intent[] = []
+  const notifications: string[] = []
+  let tray: readonly TrayItem[] = []
   let view = sceneView(scene)
   let added = 4
   let sinceJoin = 0
@@ -215,6 +222,14 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
       case 'reportFault':
         log('warning', 'window-fault', intent.text)
         return
+      case 'setMuted':
+        change({ output: { ...view.output, muted: intent.muted ? 'byPerson' : null } })
+        return
+      case 'checkConnection':
+        change({ checks: checked(view) })
+        return
+      // Only pressed outside of the window.
+      case 'pressButton':
       case 'addFiles':
       case 'sendSignal':
       case 'reportTransfer':
@@ -273,6 +288,10 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
     capabilities: { addsFiles: true },
     language: { chosen: () => language, keep: (choice) => (language = choice) },
     intents,
+    notifications,
+    get tray() {
+      return tray
+    },
     get view() {
       return view
     },
@@ -301,6 +320,15 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
     },
     dropFiles(files) {
       read(files.map((file) => file.name))
+    },
+    saveReport: () => Promise.resolve(true),
+    notify(title, body) {
+      notifications.push(`${title}: ${body}`)
+      return Promise.resolve()
+    },
+    setTray(items) {
+      tray = items
+      return Promise.resolve()
     },
     artwork: () => Promise.resolve(new Blob([COVER], { type: 'image/svg+xml' })),
     readPiece: () => Promise.reject(new Error('the fake party carries no pieces')),

@@ -239,6 +239,75 @@ export const de: Catalogue = {
     underruns: (count) => plural(count, { one: '#-mal seit dem Start der App', other: '#-mal seit dem Start der App' }),
   },
 
+  mute: {
+    mute: 'Dieses Gerät stummschalten',
+    unmute: 'Dieses Gerät wieder hören lassen',
+    mutedTitle: 'Dieses Gerät ist stumm',
+    mutedBody: 'Die anderen spielen weiter. Wieder laut, ist es sofort an der richtigen Stelle zu hören.',
+    lostTitle: 'Das Audiogerät wurde getrennt',
+    lostBody:
+      'Dieses Gerät ist stumm, damit der Lautsprecher niemanden überrascht. Die Party geht weiter; sobald das Audiogerät wieder steckt, ist es von selbst zu hören.',
+    useSpeaker: 'Lautsprecher verwenden',
+    useOutput: (name: string) => `${name} verwenden`,
+  },
+
+  tray: {
+    show: 'Fenster zeigen',
+    play: 'Für alle abspielen',
+    pause: 'Für alle anhalten',
+    leave: 'Party verlassen',
+    quit: 'Beenden',
+  },
+
+  news: {
+    directing: 'Du steuerst jetzt',
+    songReady: 'Lied bereit',
+    outputLost: 'Audiogerät getrennt',
+  },
+
+  help: {
+    title: 'Verbindung prüfen',
+    close: 'Verbindungsprüfung schließen',
+    again: 'Noch einmal prüfen',
+    report: 'Partybericht sichern',
+    reportHint:
+      'Eine Datei für alle, die dir helfen: wie genau jedes Gerät in den letzten zehn Minuten die Zeit hielt, und was geschah. Sie enthält keine Namen, keine Schlüssel und keine Adressen.',
+    saved: 'Der Bericht wurde gesichert.',
+    failed: 'Der Bericht konnte nicht gesichert werden. Versuche einen anderen Ordner.',
+  },
+
+  checks: {
+    subjects: {
+      relay: 'Die Party erreichen',
+      tracker: 'Andere WebTorrent-Programme treffen',
+      webrtc: 'Einander Lieder schicken',
+      udp: 'Schnelle Zeitsignale',
+      multicast: 'Geräte in diesem Netz finden',
+      output: 'Ton',
+      clock: 'Die Zeit der Party',
+    },
+    states: {
+      running: 'Wird geprüft…',
+      works: 'Geht',
+      limited: 'Eingeschränkt',
+      fails: 'Geht nicht',
+      noParty: 'Tritt erst einer Party bei',
+    },
+    remedies: {
+      relay:
+        'Das Relay der Party antwortet nicht. Prüfe, ob sein Gerät wach und im selben Netz ist und kein VPN läuft. Musik, die hier ist, spielt im Takt weiter.',
+      tracker: 'Andere WebTorrent-Programme können nicht mitmachen. Geräte mit dieser App tauschen Lieder trotzdem.',
+      webrtc:
+        'Dieses Gerät kann mit anderen keine Lieder tauschen. Aktualisiere die Webansicht des Systems; bis dahin ist Musik der anderen hier nicht zu hören.',
+      udp: 'Eine Firewall hält UDP vom Relay fern, die Zeit kommt auf dem langsameren Weg. Erlaube UDP am Port des Relays für genaueren Gleichlauf.',
+      multicast:
+        'Partys in der Nähe bleiben vielleicht verborgen. Erlaube diese App in der Firewall, meide Gastnetze oder tritt mit Link oder Code bei.',
+      output:
+        'Hier ist nichts zu hören, oder nicht dort, wo du willst. Stecke das Gerät ein, hebe die Stummschaltung auf oder wähle eine andere Ausgabe.',
+      clock: 'Die Zeit der Party ist noch nicht gut genug bekannt. Geh näher ans WLAN oder warte ein paar Sekunden.',
+    },
+  },
+
   relayPage: {
     title: 'Hier trifft sich eine Party',
     text: 'Diese Adresse gehört zu einem Relay. Öffne die App, wähle „Über Relay-Adresse beitreten“ und gib ein:',

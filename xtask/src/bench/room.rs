@@ -227,5 +227,9 @@ fn start(stage: &Stage, screen: &Display, seat: &Seat, lan: bool) -> Result<Memb
     }
     let environment: Vec<(&str, &OsStr)> =
         environment.iter().map(|(name, value)| (*name, value.as_os_str())).collect();
-    stage.hidden_member(seat.name, screen, Extras { arguments: &[], environment: &environment })
+    stage.hidden_member(
+        seat.name,
+        screen,
+        Extras { environment: &environment, ..Extras::default() },
+    )
 }

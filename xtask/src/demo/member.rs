@@ -33,6 +33,9 @@ pub struct Launch<'a> {
     pub display: Option<Display>,
     /// Where it is written down what the app believed of its own timing; nowhere if absent.
     pub beliefs: Option<&'a Path>,
+    /// With the data folder that a person's app has, under the home that the variables name,
+    /// instead of one of its own.
+    pub is_at_home: bool,
 }
 
 /// A running app.
@@ -67,19 +70,21 @@ impl Member {
     ///
     /// When it cannot be started or says nothing for 30 seconds.
     pub fn launch(launch: Launch<'_>) -> Result<Self> {
-        let Launch { program, name, dir, arguments, environment, display, beliefs } = launch;
+        let Launch { program, name, dir, arguments, environment, display, beliefs, is_at_home } =
+            launch;
         let beliefs = beliefs.map(Beliefs::create).transpose()?;
         let data_dir = dir.join(format!("data-{name}"));
         let mut command = Process::command(program);
         command
             .args(["--status", "json", "--user-id", name, "--output"])
             .arg(format!("alsa:dac_{name}"))
-            .arg("--data-dir")
-            .arg(&data_dir)
             .args(arguments)
             .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
+        if !is_at_home {
+            command.arg("--data-dir").arg(&data_dir);
+        }
         if let Some(display) = &display {
             command.env("DISPLAY", display.name()).env_remove("WAYLAND_DISPLAY");
         }

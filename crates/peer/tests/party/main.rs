@@ -7,3 +7,4 @@ mod files;
 mod joining;
 mod stage;
 mod swarm;
+mod system;

@@ -2,6 +2,7 @@
 import type { Alias } from "./Alias";
 import type { FileId } from "./FileId";
 import type { InfoHash } from "./InfoHash";
+import type { MediaButton } from "./MediaButton";
 import type { MeetingPoint } from "./MeetingPoint";
 import type { Millis } from "./Millis";
 import type { NetworkSettings } from "./NetworkSettings";
@@ -110,4 +111,12 @@ rates: TransferRates, } | { "type": "reportFault",
 /**
  * What happened.
  */
-text: string, };
+text: string, } | { "type": "pressButton", 
+/**
+ * Which one.
+ */
+button: MediaButton, } | { "type": "setMuted", 
+/**
+ * True to silence it.
+ */
+muted: boolean, } | { "type": "checkConnection" };
