@@ -71,7 +71,9 @@ impl Registry {
         if self.swarms.contains_key(&enter.swarm) {
             return self.let_in(enter);
         }
+        self.relay.ownership.knocked(&enter.swarm, &enter.join.user_id);
         if let Some(waiting) = self.claimed.get_mut(&enter.swarm) {
+            waiting.retain(|enter| !enter.answer.is_closed());
             // Whoever is too many hears that the relay is busy.
             if waiting.len() < SWARM_MAILBOX {
                 waiting.push(enter);
@@ -106,6 +108,7 @@ impl Registry {
     fn judged(&mut self, verdict: Verdict) {
         let (swarm, command) = match verdict {
             Verdict::Claimed { swarm, settled } => return self.settle(swarm, settled),
+            Verdict::AskAgain { swarm } => return self.claim_again(swarm),
             Verdict::Taken { swarm, owner } => {
                 (swarm, SwarmCommand::Depart { to: Some(owner), is_ours: false })
             }
@@ -124,6 +127,14 @@ impl Registry {
             self.relay.spawn(async move {
                 let _ = mailbox.send(command).await;
             });
+        }
+    }
+
+    fn claim_again(&mut self, swarm: SwarmHash) {
+        if self.claimed.contains_key(&swarm)
+            && let Some(settled) = self.relay.ownership.claim(&swarm)
+        {
+            self.settle(swarm, settled);
         }
     }
 
@@ -267,6 +278,8 @@ mod tests {
                 time: None,
                 ice: Vec::new(),
                 relays: Vec::new(),
+                challenge: None,
+                carrier: None,
             },
             connection: relay.next_connection(),
             outbox,

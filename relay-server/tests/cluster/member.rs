@@ -300,6 +300,7 @@ pub async fn knock(url: &str, swarm: &SwarmHash, user: &UserId) -> Option<Door> 
         user_id: user.clone(),
         alias: None,
         resume: None,
+        challenge: None,
     };
     socket.send(Message::text(join.encode())).await.ok()?;
     Some(loop {
