@@ -20,7 +20,7 @@ use crate::room::{Join, Refusal};
 use crate::socket::{
     self, Answer, Answers, ConnectionId, Goodbye, Incoming, SocketReader, SocketWriter,
 };
-use crate::swarms::{Denial, Enter, SwarmCommand};
+use crate::swarms::{Denial, Enter, NOT_OWNER, SwarmCommand};
 use crate::time::TimeGrant;
 
 /// How a member's messages come.
@@ -123,12 +123,28 @@ async fn enter(
 ) -> Result<Entered, Goodbye> {
     loop {
         let answer = match inbound.read(reader).await? {
-            Read::Message(ClientMessage::Join { swarm_hash, user_id, alias, resume }) => {
+            Read::Message(ClientMessage::CarrierAsk {
+                swarm_hash,
+                challenge,
+                user_id,
+                standby,
+            }) => match relay.ownership.asked(&swarm_hash, &challenge, (user_id, standby)) {
+                Some(carriage) => ServerMessage::Carriage(carriage),
+                None => NOT_OWNER.reply_to("carrier:ask"),
+            },
+            Read::Message(ClientMessage::Join {
+                swarm_hash,
+                user_id,
+                alias,
+                resume,
+                challenge,
+            }) => {
                 let again = ClientMessage::Join {
                     swarm_hash: swarm_hash.clone(),
                     user_id: user_id.clone(),
                     alias: alias.clone(),
                     resume: resume.clone(),
+                    challenge: challenge.clone(),
                 };
                 // Datagrams would go to the relay that passes messages on, which has no part in it.
                 let grant = match inbound.route {
@@ -138,7 +154,8 @@ async fn enter(
                 let time = grant.as_ref().map(TimeGrant::service);
                 let turn = relay.turn.as_ref();
                 let ice = turn.map_or_else(Vec::new, |turn| turn.grant(inbound.arrived, &user_id));
-                let join = Join { user_id, alias, resume, time, ice, relays: Vec::new() };
+                let (relays, carrier) = (Vec::new(), None);
+                let join = Join { user_id, alias, resume, time, ice, relays, challenge, carrier };
                 let connection = relay.next_connection();
                 let outbox = writer.outbox();
                 let (answer, answered) = oneshot::channel();

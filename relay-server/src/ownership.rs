@@ -2,7 +2,8 @@
 //!
 //! A swarm is kept by one relay at a time, its owner: one clock, one order of messages, one
 //! list of members. A relay that is [`Alone`] owns every swarm. Where several share their
-//! swarms, [`cluster`] asks Redis, and only ever in a task of its own: the registry and the
+//! swarms, [`cluster`] asks Redis, and only ever in a task of its own; in an app, [`party`] does what
+//! the app decides: the registry and the
 //! swarms' tasks put questions here that never wait, and hear the answers as [`Verdict`]s.
 
 #![cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "a relay alone is told less"))]
@@ -19,10 +20,11 @@ mod lease;
 mod ledger;
 #[cfg(feature = "cluster")]
 mod pace;
+pub(crate) mod party;
 
 use std::time::Duration;
 
-use protocol::SwarmHash;
+use protocol::{Carriage, Carrier, Challenge, Standby, SwarmHash, UserId};
 use tokio::sync::oneshot;
 
 use crate::room::Heritage;
@@ -51,6 +53,29 @@ pub(crate) trait Ownership: Send + Sync {
     /// Gives every swarm to other relays, each at a moment of its own in the time `within`, and
     /// tells when that is done. None if there are no others.
     fn drain(&self, within: Duration) -> Option<oneshot::Receiver<()>>;
+
+    /// A member wants to join a swarm that does not run here.
+    fn knocked(&self, _swarm: &SwarmHash, _user: &UserId) {}
+
+    /// A member is let into a swarm. The number of the ownership, if that rises by it.
+    fn admits(&self, _swarm: &SwarmHash, _user: &UserId) -> Option<u64> {
+        None
+    }
+
+    /// The member whose app carries the swarm, if one does, with the proof that was asked for.
+    fn carrier(&self, _swarm: &SwarmHash, _challenge: Option<&Challenge>) -> Option<Carrier> {
+        None
+    }
+
+    /// How an app that carries the swarm stands, for another one that does.
+    fn asked(
+        &self,
+        _swarm: &SwarmHash,
+        _challenge: &Challenge,
+        (_user, _standby): (UserId, Option<Standby>),
+    ) -> Option<Carriage> {
+        None
+    }
 }
 
 /// How the claim of a swarm was settled.
@@ -127,6 +152,11 @@ pub(crate) enum Verdict {
         swarm: SwarmHash,
         /// What.
         settled: Settled,
+    },
+    /// Whose a swarm is, for which joins wait, can be said now: it is to be claimed again.
+    AskAgain {
+        /// Which.
+        swarm: SwarmHash,
     },
     /// A swarm kept here is another relay's.
     Taken {

@@ -1,5 +1,7 @@
 //! Starts a relay, runs it, and ends it. Several can run in one process.
 
+mod error;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -25,7 +27,8 @@ use crate::door::{self, Arrival, Door, Keeper};
 use crate::limits::Limits;
 use crate::metrics::{Metrics, counted};
 #[cfg(feature = "cluster")]
-use crate::ownership::cluster::{self, ClusterError, ClusterPlace};
+use crate::ownership::cluster::{self, ClusterPlace};
+use crate::ownership::party::{self, Carrying, Knock, PartyKeeping, PartyPlace};
 use crate::ownership::{Alone, Ownership, Verdict};
 use crate::patience::Patient;
 use crate::socket::{ConnectionId, PARTING};
@@ -37,6 +40,7 @@ use crate::tls::{self, Tls, TlsError, TlsFiles};
 use crate::tracker::{self, TrackerCommand};
 use crate::turn::TurnServer;
 use crate::web;
+pub use error::RelayError;
 
 /// How long connections may take to end when the relay shuts down.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
@@ -68,6 +72,7 @@ impl Relay {
             tls: None,
             #[cfg(feature = "cluster")]
             cluster: None,
+            party: None,
         }
     }
 }
@@ -87,6 +92,7 @@ pub struct RelayBuilder {
     tls: Option<TlsFiles>,
     #[cfg(feature = "cluster")]
     cluster: Option<ClusterPlace>,
+    party: Option<PartyPlace>,
 }
 
 impl RelayBuilder {
@@ -145,6 +151,13 @@ impl RelayBuilder {
         self
     }
 
+    /// Stands by for a party inside an app; see [`RunningRelay::carrying`]. By default everyone
+    /// is let in at once.
+    pub fn party(mut self, place: PartyPlace) -> Self {
+        self.party = Some(place);
+        self
+    }
+
     /// Speaks TLS with this certificate, which is read again whenever its files change.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, files: Option<TlsFiles>) -> Self {
@@ -175,6 +188,17 @@ impl RelayBuilder {
         let time_socket =
             TimeSocket::bind(local_addr).inspect_err(|error| warn!(%error, "no time by UDP")).ok();
         let closing = CancellationToken::new();
+        let (at_party, carrying) = match self.party.map(party::stand_by) {
+            Some((keeping, knocks)) => {
+                let PartyKeeping { ownership, clock, verdicts, carrying } = keeping;
+                let closing = closing.clone();
+                let metrics = Metrics::default();
+                let keeping = Keeping { ownership, clock, verdicts, closing, metrics };
+                (Some(keeping), Some((carrying, knocks)))
+            }
+            None => (None, None),
+        };
+        let by_itself = || at_party.unwrap_or_else(|| Keeping::alone(closing.clone()));
         #[cfg(feature = "cluster")]
         let (keeping, work) = match self.cluster {
             Some(place) => {
@@ -183,12 +207,15 @@ impl RelayBuilder {
                 let membership = cluster::join(place, local_addr, ties).await?;
                 let cluster::Membership { cluster, clock, verdicts, work } = membership;
                 let ownership = Box::new(cluster);
-                (Keeping { ownership, clock, verdicts, closing, metrics }, Some(work))
+                (
+                    Keeping { ownership, clock, verdicts, closing: closing.clone(), metrics },
+                    Some(work),
+                )
             }
-            None => (Keeping::alone(closing), None),
+            None => (by_itself(), None),
         };
         #[cfg(not(feature = "cluster"))]
-        let keeping = Keeping::alone(closing);
+        let keeping = by_itself();
         let terms = (self.limits, self.access, self.turn);
         let (relay, Mailboxes { swarms, tracker, granted, keeper, verdicts }) =
             Shared::new(self.name, terms, time_socket.is_some(), keeping);
@@ -226,6 +253,7 @@ impl RelayBuilder {
             relay,
             #[cfg(feature = "tls")]
             tls,
+            carrying,
             _abort_on_drop: abort_on_drop,
         })
     }
@@ -241,40 +269,6 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), RelayErr
     Ok((listener, local_addr))
 }
 
-/// Why a relay could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum RelayError {
-    /// Another program listens there.
-    #[error("{address} is in use by another program")]
-    AddressInUse {
-        /// Where.
-        address: SocketAddr,
-    },
-    /// The system does not let this program listen there.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// The certificate can not be used.
-    #[cfg(feature = "tls")]
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The folder of files to serve does not exist.
-    #[error("{} is not a folder", dir.display())]
-    NoStaticDir {
-        /// The folder asked for.
-        dir: PathBuf,
-    },
-    /// It can not take part in its cluster.
-    #[cfg(feature = "cluster")]
-    #[error("this relay can not share its swarms")]
-    Cluster(#[from] ClusterError),
-}
-
 /// A relay at work. Dropping it ends it at once.
 pub struct RunningRelay {
     local_addr: SocketAddr,
@@ -282,6 +276,7 @@ pub struct RunningRelay {
     relay: Arc<Shared>,
     #[cfg(feature = "tls")]
     tls: Option<Arc<Tls>>,
+    carrying: Option<(Carrying, mpsc::Receiver<Knock>)>,
     _abort_on_drop: DropGuard,
 }
 
@@ -309,6 +304,12 @@ impl RunningRelay {
     /// Everything counted so far, as Prometheus reads it.
     pub fn metrics(&self) -> String {
         self.relay.metrics_page()
+    }
+
+    /// The app's hand on a relay that was built with [`RelayBuilder::party`], and what happens at
+    /// its door. To be taken once.
+    pub fn carrying(&mut self) -> Option<(Carrying, mpsc::Receiver<Knock>)> {
+        self.carrying.take()
     }
 
     /// Prepares the end: from now on the relay is not ready and lets nobody in. Its swarms part

@@ -20,7 +20,9 @@ use protocol::ids::{Alias, FileId};
 use protocol::limits::{MAX_FILE_SIZE, MAX_START_AHEAD_MS};
 use protocol::message::{FileReadiness, Joined, PeerInfo, Playback, PresenceAction};
 use protocol::sync::TimeService;
-use protocol::{ClientMessage, ErrorCode, ServerMessage, Span, SwarmTime, UserId};
+use protocol::{
+    Carrier, Challenge, ClientMessage, ErrorCode, ServerMessage, Span, Standby, SwarmTime, UserId,
+};
 use sync_core::director::{Claim, DirectorSeat, SeatChange};
 use sync_core::schedule::{PlayoutPlan, Schedule};
 
@@ -69,6 +71,10 @@ struct Member {
     ice: Vec<IceServer>,
     /// Where it may come back to.
     relays: Vec<String>,
+    /// Whose app carries this relay, with the proof this member asked for.
+    carrier: Option<Carrier>,
+    /// Where its own relay can be reached.
+    standby: Option<Standby>,
 }
 
 /// A member at the door.
@@ -86,6 +92,10 @@ pub(crate) struct Join {
     pub(crate) ice: Vec<IceServer>,
     /// Where it may come back to.
     pub(crate) relays: Vec<String>,
+    /// For the proof of who carries this relay.
+    pub(crate) challenge: Option<Challenge>,
+    /// Whose app carries it, with that proof.
+    pub(crate) carrier: Option<Carrier>,
 }
 
 /// A message to send.
@@ -143,7 +153,7 @@ impl Room {
         join: Join,
         fresh_resume: String,
     ) -> Result<Vec<Output>, Refusal> {
-        let Join { user_id, alias, resume, time, ice, relays } = join;
+        let Join { user_id, alias, resume, time, ice, relays, challenge: _, carrier } = join;
         let mut outputs = Vec::new();
         if let Some(member) = self.members.get_mut(&user_id) {
             if resume.as_deref() != Some(&member.resume) {
@@ -154,6 +164,7 @@ impl Room {
                 });
             }
             (member.time, member.ice, member.relays) = (time, ice, relays);
+            member.carrier = carrier;
             if member.alias != alias {
                 member.alias = alias;
                 outputs.push(self.came(&user_id));
@@ -174,6 +185,8 @@ impl Room {
                 time,
                 ice,
                 relays,
+                carrier,
+                standby: None,
             };
             self.members.insert(user_id.clone(), member);
             outputs.push(self.came(&user_id));
@@ -245,6 +258,7 @@ impl Room {
                 alias: member.alias.clone(),
                 readiness: member.readiness.clone(),
                 addresses: member.addresses.clone(),
+                standby: member.standby.clone(),
             })
             .collect()
     }
@@ -260,8 +274,10 @@ impl Room {
                 code: ErrorCode::AlreadyJoined,
                 message: "this connection is in a swarm already; open another one",
             }),
-            // Both end at the connection.
-            ClientMessage::Leave | ClientMessage::TimePing { .. } => Ok(Vec::new()),
+            // These end at the connection.
+            ClientMessage::Leave
+            | ClientMessage::TimePing { .. }
+            | ClientMessage::CarrierAsk { .. } => Ok(Vec::new()),
             ClientMessage::DirectorAssert { user_id } => {
                 let change = self.as_sender(from, &user_id)?.assert(from)?;
                 Ok(self.seated(from, change))
@@ -322,6 +338,7 @@ impl Room {
             ClientMessage::Reach(reach) => {
                 let Some(member) = self.members.get_mut(from) else { return Ok(Vec::new()) };
                 member.addresses.clone_from(&reach.addresses);
+                member.standby.clone_from(&reach.standby);
                 let message = ServerMessage::Reach { user_id: from.clone(), reach };
                 Ok(vec![Output { to: Audience::AllBut(from.clone()), message }])
             }
@@ -464,6 +481,7 @@ impl Room {
             resume: member.map(|member| member.resume.clone()).unwrap_or_default(),
             epoch: self.epoch,
             relays: member.map(|member| member.relays.clone()).unwrap_or_default(),
+            carrier: member.and_then(|member| member.carrier.clone()),
         }
     }
 }

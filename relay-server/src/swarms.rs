@@ -29,6 +29,7 @@ use crate::relay::Shared;
 use crate::room::{Audience, Heritage, Join, Output, Refusal, Room};
 use crate::seat::{Seat, Telling, frames_of};
 use crate::socket::{ConnectionId, Goodbye};
+pub(crate) use holding::NOT_OWNER;
 use holding::{Asked, Holding, News};
 pub(crate) use registry::run_registry;
 
@@ -269,7 +270,7 @@ impl SwarmTask {
                     && !self.holding.may_decide(&*self.relay.ownership)
                 {
                     self.relay.metrics.dropped.inc(DropReason::NotOwner);
-                    let message = holding::NOT_OWNER.reply_to(name);
+                    let message = NOT_OWNER.reply_to(name);
                     return self.say(vec![Output { to: Audience::One(from), message }], None);
                 }
                 let outputs = self.room.handle_message(self.relay.clock.now(), &from, *message);
@@ -294,7 +295,13 @@ impl SwarmTask {
             let _ = answer.send(Err(Denial::Unsettled));
             return;
         }
-        join.relays = self.relay.ownership.relays();
+        let ownership = &self.relay.ownership;
+        join.relays = ownership.relays();
+        join.carrier = ownership.carrier(&self.swarm, join.challenge.as_ref());
+        if let Some(epoch) = ownership.admits(&self.swarm, &join.user_id) {
+            let outputs = self.room.raise_epoch(epoch);
+            self.say(outputs, None);
+        }
         let user = join.user_id.clone();
         let outputs =
             match self.room.join(self.relay.clock.now(), join, hex(&rand::random::<[u8; 16]>())) {

@@ -179,7 +179,9 @@ impl Peer {
 
     /// When the session wants to be called.
     fn session_due(&self) -> Instant {
-        let due = self.swarm.as_ref().and_then(|swarm| swarm.session.poll_timeout());
+        let due = self.swarm.as_ref().and_then(|swarm| {
+            swarm.session.poll_timeout().into_iter().chain(swarm.succession.due()).min()
+        });
         due.map_or_else(far_future, |due| self.clock.instant_of(due).into())
     }
 
@@ -261,6 +263,7 @@ impl Peer {
                 let is_alone = swarm.session.members().len() <= 1;
                 self.playout.engine().set_alone(is_alone);
                 self.find_clocks();
+                self.set_doors();
                 self.look_through_files();
                 self.keep_songs();
                 self.changed();
@@ -280,8 +283,10 @@ impl Peer {
                 let detail = "none of the addresses in the invitation answers";
                 self.tell(LogLevel::Warning, NoticeCode::RelayUnreachable, detail);
             }
-            Arrival::Link(LinkEvent::Up { relay }) => {
+            Arrival::Affair(affair) => self.affair(affair),
+            Arrival::Link(LinkEvent::Up { relay, address }) => {
                 swarm.relay = relay;
+                swarm.reached = Some(address);
                 swarm.session.handle(now, Input::LinkUp);
                 self.tell_reach();
             }
@@ -303,23 +308,37 @@ impl Peer {
                 if let Some(sample) = sample_of(&message, received) {
                     self.recorder.exchange(TimeSource::Relay, sample);
                 }
-                if let ServerMessage::Joined(joined) = message.as_ref() {
-                    swarm.ice.clone_from(&joined.ice);
-                }
+                let joined = match message.as_ref() {
+                    ServerMessage::Joined(joined) => {
+                        swarm.ice.clone_from(&joined.ice);
+                        true
+                    }
+                    _ => false,
+                };
+                let carrier = swarm.session.carrier();
+                let before = carrier.map(|id| (id.clone(), swarm.session.name_of(id)));
                 let was_online = swarm.session.is_online();
                 swarm.session.handle(now, Input::Message { message, received });
-                if !was_online && swarm.session.is_online() {
-                    swarm.was_online = true;
+                let is_back = !was_online && swarm.session.is_online();
+                if is_back && !swarm.succession.is_unnoticed() {
                     self.tell(LogLevel::Info, NoticeCode::Connected, String::new());
+                }
+                if joined {
+                    self.met(before).await;
+                }
+                if let Some(swarm) = self.swarm.as_mut().filter(|_| is_back) {
+                    swarm.was_online = true;
                     self.remember_party();
                 }
             }
             // Nothing is lost, and it takes no longer than an answer.
-            Arrival::Link(LinkEvent::Moved) => swarm.session.handle(now, Input::LinkDown),
+            Arrival::Link(LinkEvent::Moved) => {
+                swarm.session.handle(now, Input::LinkDown);
+                swarm.succession.sent_on();
+            }
             Arrival::Link(LinkEvent::Down { reason, was_up }) => {
                 if was_up {
-                    swarm.session.handle(now, Input::LinkDown);
-                    self.tell(LogLevel::Warning, NoticeCode::RelayLost, reason);
+                    self.lose_relay(reason);
                 } else if swarm.link_state() == LinkState::Connecting {
                     self.tell(LogLevel::Warning, NoticeCode::RelayUnreachable, reason);
                 }
@@ -334,6 +353,7 @@ impl Peer {
         if let Some(swarm) = &mut self.swarm {
             swarm.session.handle_timeout(now);
         }
+        self.carry_on();
     }
 
     fn sighted(&mut self, sighting: Sighting) {
@@ -341,6 +361,7 @@ impl Peer {
             self.changed();
             self.meet_nearby();
             self.find_clocks();
+            self.parties_changed();
         }
     }
 

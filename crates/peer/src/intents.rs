@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use protocol::datagram::DatagramKey;
 use protocol::host::{Intent, LogLevel, NetworkSettings, NoticeCode};
 use protocol::ids::{FileId, Label, SwarmHash};
 use protocol::limits;
@@ -125,12 +126,13 @@ impl Peer {
 
     /// Carries the relay in this app, for want of one nearby or because a person wants to.
     pub(crate) async fn host(&mut self) {
-        match Hosting::start().await {
+        let place = self.party_place();
+        match Hosting::start(place).await {
             Ok(hosting) => {
-                self.nearby.announce(hosting.id(), &self.settings.current().alias, hosting.port());
                 if let Some(swarm) = &mut self.swarm {
                     swarm.meet_here(hosting, self.clock);
                 }
+                self.announce_party();
             }
             Err(error) => {
                 self.tell(LogLevel::Error, NoticeCode::CannotHost, error.to_string());
@@ -142,6 +144,10 @@ impl Peer {
     /// Meets at a party nearby, if that is what a search waits for.
     pub(crate) fn meet_nearby(&mut self) {
         let Some(swarm) = self.swarm.as_mut().filter(|swarm| swarm.is_searching()) else { return };
+        let key = DatagramKey::of_swarm(&swarm.key);
+        if let Some(address) = self.nearby.carriers_of(&key).next() {
+            return swarm.meet_at(address, self.clock);
+        }
         let found = self.nearby.parties().into_iter().find_map(|party| {
             Some((RelayAddress::parse(&party.url).ok()?, Label::clean(&party.name)))
         });

@@ -73,6 +73,7 @@ impl Peer {
             director: session.director().cloned(),
             is_director: session.is_director(),
             ice: swarm.ice.clone(),
+            carrier: session.carrier().cloned(),
         }
     }
 

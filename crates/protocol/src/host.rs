@@ -406,6 +406,9 @@ pub struct SwarmView {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "ts", ts(optional, as = "Option<Vec<IceServer>>"))]
     pub ice: Vec<IceServer>,
+    /// The member whose app carries the party; none at a relay that stands alone.
+    #[serde(default)]
+    pub carrier: Option<UserId>,
 }
 
 /// The connection to the relay.
@@ -764,6 +767,10 @@ pub enum NoticeCode {
     TraceNotSaved,
     /// Something went wrong in the window.
     WindowFault,
+    /// Another member's app carries the party now; the detail is that member.
+    CarrierChanged,
+    /// This app carries the party now.
+    YouCarry,
 }
 
 /// How much a line in the log matters.

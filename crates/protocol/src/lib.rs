@@ -17,6 +17,7 @@
 //! - [`json`]: how deep a text nests.
 //! - [`limits`]: every bound, with its reason.
 
+mod carrier;
 pub mod datagram;
 pub mod host;
 pub mod ice;
@@ -34,6 +35,7 @@ pub mod trace;
 #[cfg(feature = "ts")]
 pub mod typescript;
 
+pub use carrier::{Carriage, Carrier, Challenge, Standby};
 pub use ids::{FileId, InfoHash, SwarmHash, UserId};
 pub use key::SwarmKey;
 pub use message::{ClientMessage, ErrorCode, ServerMessage};

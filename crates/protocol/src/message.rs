@@ -8,6 +8,7 @@ use core::net::SocketAddr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::carrier::{Carriage, Carrier, Challenge, Standby};
 use crate::ice::{self, IceServer};
 use crate::ids::{Alias, FileId, FileName, InfoHash, Label, Magnet, SwarmHash, UserId};
 use crate::limits;
@@ -35,6 +36,10 @@ pub enum ClientMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "ts", ts(optional))]
         resume: Option<String>,
+        /// To be put into the proof of a relay that a member's app carries.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "ts", ts(optional))]
+        challenge: Option<Challenge>,
     },
     /// Leaves the swarm at once, without waiting for the connection to time out.
     Leave,
@@ -102,6 +107,21 @@ pub enum ClientMessage {
         /// Anything up to [`limits::MAX_SIGNAL`] bytes of JSON.
         #[cfg_attr(feature = "ts", ts(type = "unknown"))]
         data: serde_json::Value,
+    },
+    /// Asks a relay inside an app whether it carries a swarm, and how it stands. Answered before
+    /// any `join` by [`ServerMessage::Carriage`].
+    #[serde(rename = "carrier:ask")]
+    CarrierAsk {
+        /// Which swarm.
+        swarm_hash: SwarmHash,
+        /// To be put into the proof.
+        challenge: Challenge,
+        /// Who asks.
+        user_id: UserId,
+        /// Where the asker's own relay can be reached.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "ts", ts(optional))]
+        standby: Option<Standby>,
     },
 }
 
@@ -286,6 +306,8 @@ pub enum ServerMessage {
         #[cfg_attr(feature = "ts", ts(optional))]
         in_reply_to: Option<String>,
     },
+    /// The answer to `carrier:ask` of a relay that carries the swarm.
+    Carriage(Carriage),
 }
 
 /// The swarm's whole state, for a member who just came.
@@ -334,8 +356,9 @@ pub struct Joined {
     /// Secret to pass as `resume` in a later `join` of the same user id.
     #[serde(default)]
     pub resume: String,
-    /// Number of the ownership of this swarm, where several relays share their swarms: every
-    /// new owner has a higher one, and terms are never below it. 0 at a relay that is alone.
+    /// Number of the ownership of this swarm, where several relays share their swarms or members'
+    /// apps carry it in turn: every new owner has a higher one, and terms are never below it. 0 at
+    /// a relay that is alone.
     #[serde(default, skip_serializing_if = "is_zero")]
     #[cfg_attr(feature = "ts", ts(optional, as = "Option<f64>"))]
     pub epoch: u64,
@@ -344,6 +367,10 @@ pub struct Joined {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "ts", ts(optional, as = "Option<Vec<String>>"))]
     pub relays: Vec<String>,
+    /// The member whose app carries this relay; none at a relay that stands alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub carrier: Option<Carrier>,
 }
 
 fn default_files_per_member() -> usize {
@@ -368,12 +395,16 @@ pub struct PeerInfo {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "ts", ts(optional, type = "Array<string>"))]
     pub addresses: Vec<SocketAddr>,
+    /// Where its own relay can be reached, if it would carry the party.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub standby: Option<Standby>,
 }
 
 impl PeerInfo {
     /// A member of whom nothing else is known yet.
     pub fn new(user_id: UserId, alias: Option<Alias>) -> Self {
-        Self { user_id, alias, readiness: Vec::new(), addresses: Vec::new() }
+        Self { user_id, alias, readiness: Vec::new(), addresses: Vec::new(), standby: None }
     }
 }
 
@@ -570,6 +601,7 @@ pub const CLIENT_TYPES: &[&str] = &[
     "reach",
     "sync:report",
     "rtc:signal",
+    "carrier:ask",
 ];
 
 /// Every `type` the relay may send.
@@ -594,6 +626,7 @@ pub const SERVER_TYPES: &[&str] = &[
     "rtc:signal",
     "moved",
     "error",
+    "carriage",
 ];
 
 /// The `type` alone; everything else in the frame is skipped.

@@ -140,6 +140,8 @@ impl SimRelay {
                 let message = ServerMessage::SyncReport { user_id: from.clone(), report };
                 vec![(Audience::AllBut(from), message)]
             }
+            // Asked at the door of relays in apps, of which there is none here.
+            ClientMessage::CarrierAsk { .. } => Vec::new(),
             ClientMessage::RtcSignal { to, data } => {
                 vec![(Audience::One(to), ServerMessage::RtcSignal { from, data })]
             }
@@ -192,6 +194,7 @@ impl SimRelay {
             resume: String::new(),
             epoch: 0,
             relays: Vec::new(),
+            carrier: None,
         });
         let presence = ServerMessage::Presence {
             user_id: user_id.clone(),

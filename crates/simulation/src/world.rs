@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use protocol::datagram::{Pong, Tag};
 use protocol::ids::{Alias, SwarmHash, UserId};
+use protocol::sync::Reach;
 use protocol::time::{LocalTime, MediaTime, Millis, Span, SwarmTime};
 use protocol::{ClientMessage, ServerMessage};
 use sync_core::room::{Face, Probe};
@@ -387,7 +388,7 @@ impl World {
     /// Puts a device on local network number `lan`, where it is reached over `path`.
     pub fn plug_in(&mut self, id: DeviceId, lan: u8, path: Path) {
         self.devices[id.0].lan = Some((lan, path));
-        self.input(id, Input::Reach(vec![address_of(id)]));
+        self.input(id, Input::Reach(Reach { addresses: vec![address_of(id)], standby: None }));
     }
 
     /// What a device's own clock says.

@@ -15,6 +15,7 @@
 //! - [`rate`]: how much one sender may ask.
 //! - [`readiness`]: who holds what, and whether a song can start.
 //! - [`director`]: who leads.
+//! - [`succession`]: which member's app carries the relay when the one that did is gone.
 //! - [`device_clock`], [`drift`]: when a sound card's frames are heard, and how to steer them.
 //! - [`stamp_check`]: whether a sound system's stamps are to be believed.
 
@@ -31,6 +32,7 @@ pub mod room;
 pub mod schedule;
 pub mod session;
 pub mod stamp_check;
+pub mod succession;
 pub mod timeline;
 
 pub use clock::{ClockEstimate, ClockSample};

@@ -14,13 +14,13 @@
 mod asked;
 mod asking;
 mod events;
+mod legacy;
 mod relay;
 mod restore;
 mod roster;
 mod start;
 mod wishes;
 
-use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use protocol::ClientMessage;
@@ -40,6 +40,7 @@ use asked::Asked;
 use asking::Asking;
 pub use asking::Way;
 pub use events::{ClockState, Input, Output, SessionConfig, Wish};
+pub use legacy::Legacy;
 use restore::Restoration;
 use roster::Roster;
 use start::{Arming, Slowest, Start};
@@ -53,6 +54,10 @@ pub struct Session {
     resume: Option<String>,
     /// Names the clock of the relay last joined.
     clock_id: Option<String>,
+    /// Of the ownership under which this member was let in last.
+    epoch: u64,
+    /// Whose app carries the relay that it met last at.
+    carrier: Option<UserId>,
     roster: Roster,
     timeline: Timeline,
     cadence: PingCadence,
@@ -63,8 +68,8 @@ pub struct Session {
     output_notice: Span,
     room: Room,
     asking: Asking,
-    /// Where this device answers time datagrams, and whether the relay was told.
-    reach: (Vec<SocketAddr>, bool),
+    /// Where this device can be reached, and whether the relay was told.
+    reach: (Reach, bool),
     /// What the others said last about how well they keep time.
     reports: BTreeMap<UserId, SyncReport>,
     start: Option<Start>,
@@ -106,6 +111,8 @@ impl Session {
             link: Link::Down,
             resume: None,
             clock_id: None,
+            epoch: 0,
+            carrier: None,
             roster: Roster::default(),
             timeline: Timeline::default(),
             cadence: PingCadence::default(),
@@ -114,7 +121,7 @@ impl Session {
             report: HoldingsReport::default(),
             output_notice: Span::ZERO,
             asking: Asking::default(),
-            reach: (Vec::new(), false),
+            reach: (Reach::default(), false),
             reports: BTreeMap::new(),
             start: None,
             // Not the numbers of another director's starts.
@@ -154,9 +161,9 @@ impl Session {
                 }
             }
             Input::Found(found) => self.room.set_found(found),
-            Input::Reach(addresses) => {
-                if self.reach.0 != addresses {
-                    self.reach = (addresses, false);
+            Input::Reach(reach) => {
+                if self.reach.0 != reach {
+                    self.reach = (reach, false);
                 }
             }
             Input::Cued { file_id, position } => self.cued(&file_id, position),
@@ -283,7 +290,10 @@ impl Session {
         self.link = Link::Joining;
         let SessionConfig { swarm_hash, user_id, alias, .. } = self.config.clone();
         let resume = self.resume.clone();
-        self.send(ClientMessage::Join { swarm_hash, user_id, alias: Some(alias), resume });
+        // Numbers are drawn by the shell.
+        let challenge = None;
+        let alias = Some(alias);
+        self.send(ClientMessage::Join { swarm_hash, user_id, alias, resume, challenge });
     }
 
     fn link_down(&mut self) {
@@ -371,8 +381,8 @@ impl Session {
         }
         if self.link == Link::Joined && !self.reach.1 {
             self.reach.1 = true;
-            let addresses = self.reach.0.clone();
-            self.send(ClientMessage::Reach(Reach { addresses }));
+            let reach = self.reach.0.clone();
+            self.send(ClientMessage::Reach(reach));
         }
     }
 

@@ -238,6 +238,8 @@ label! {
         SyncReport = "sync:report",
         /// Signals to another member.
         RtcSignal = "rtc:signal",
+        /// Asks who carries a party.
+        CarrierAsk = "carrier:ask",
     }
 }
 
@@ -246,6 +248,7 @@ impl MessageType {
     pub(crate) fn of(message: &ClientMessage) -> Self {
         match message {
             ClientMessage::Join { .. } => Self::Join,
+            ClientMessage::CarrierAsk { .. } => Self::CarrierAsk,
             ClientMessage::Leave => Self::Leave,
             ClientMessage::TimePing { .. } => Self::TimePing,
             ClientMessage::DirectorAssert { .. }

@@ -1,4 +1,5 @@
-//! What of a swarm outlives the relay that keeps it, where several relays share their swarms.
+//! What of a swarm outlives the relay that keeps it, where several relays share their swarms or
+//! several apps carry it in turn.
 //!
 //! [`Heritage`] is what a new owner reads: who directs, what was chosen, what plays. Members,
 //! their readiness and the other files come back with the members themselves. [`Decided`] is
@@ -27,16 +28,19 @@ const GRACE: Span = Span::from_secs(5);
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Heritage {
-    director: Option<UserId>,
+    pub(crate) director: Option<UserId>,
     /// By what the director is known when it comes back: [`fingerprint`] of its secret.
-    pub(super) director_fingerprint: Option<String>,
-    has_taken_lead: bool,
-    resigned: Vec<UserId>,
-    term: u64,
+    pub(crate) director_fingerprint: Option<String>,
+    pub(crate) has_taken_lead: bool,
+    pub(crate) resigned: Vec<UserId>,
+    pub(crate) term: u64,
     /// What is selected or on air, so that one who comes late knows what plays.
-    files: Vec<SharedFile>,
-    selection: Option<FileId>,
-    schedule: Vec<Playback>,
+    pub(crate) files: Vec<SharedFile>,
+    pub(crate) selection: Option<FileId>,
+    pub(crate) schedule: Vec<Playback>,
+    /// How long the lead is kept for the director, if not as long as usual.
+    #[serde(skip)]
+    pub(crate) grace: Option<Span>,
 }
 
 /// What control messages decide.
@@ -65,7 +69,7 @@ impl Room {
                 room.seat = DirectorSeat::awaiting(director, claim, term, heritage.resigned);
                 room.awaited = heritage.director_fingerprint;
             }
-            room.grace_until = Some(now + GRACE);
+            room.grace_until = Some(now + heritage.grace.unwrap_or(GRACE));
             room.files.inherit(heritage.files, room.limits.files_per_swarm);
             room.selection = heritage.selection;
             room.schedule = heritage.schedule.iter().map(PlayoutPlan::from).collect();
@@ -91,6 +95,7 @@ impl Room {
             files: self.files.list().iter().filter(is_pinned).cloned().collect(),
             selection: self.selection.clone(),
             schedule: self.schedule.plans().iter().map(Playback::from).collect(),
+            grace: None,
         }
     }
 

@@ -42,6 +42,7 @@ impl From<SeatError> for Refusal {
 pub(super) fn type_name(message: &ClientMessage) -> &'static str {
     match message {
         ClientMessage::Join { .. } => "join",
+        ClientMessage::CarrierAsk { .. } => "carrier:ask",
         ClientMessage::Leave => "leave",
         ClientMessage::TimePing { .. } => "timePing",
         ClientMessage::DirectorAssert { .. } => "director:assert",

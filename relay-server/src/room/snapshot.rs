@@ -92,9 +92,9 @@ fn shed_peers(peers: &mut Vec<PeerInfo>, surplus: &mut usize, rest: &mut Vec<Ser
         && let Some(peer) = peers.pop()
     {
         *surplus = surplus.saturating_sub(length(&peer) + ",".len());
-        let PeerInfo { user_id, alias, addresses, .. } = peer;
-        if !addresses.is_empty() {
-            let reach = Reach { addresses };
+        let PeerInfo { user_id, alias, addresses, standby, .. } = peer;
+        if !addresses.is_empty() || standby.is_some() {
+            let reach = Reach { addresses, standby };
             rest.push(ServerMessage::Reach { user_id: user_id.clone(), reach });
         }
         // Ahead of the rest, which may be about this very member.

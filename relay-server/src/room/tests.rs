@@ -199,6 +199,7 @@ fn a_second_join_on_one_connection_is_refused() {
         user_id: id("eve"),
         alias: None,
         resume: None,
+        challenge: None,
     };
     assert_eq!(refusal(&say(&mut room, "ada", join)), ErrorCode::AlreadyJoined);
 }
@@ -306,7 +307,9 @@ fn room_of(users: &[&str]) -> Room {
 /// A join of one who brings nothing.
 pub(super) fn bare_join(user: &str) -> Join {
     let (ice, relays) = (Vec::new(), Vec::new());
-    Join { user_id: id(user), alias: None, resume: None, time: None, ice, relays }
+    let (challenge, carrier) = (None, None);
+    let user_id = id(user);
+    Join { user_id, alias: None, resume: None, time: None, ice, relays, challenge, carrier }
 }
 
 pub(super) fn enter(room: &mut Room, user: &str) {

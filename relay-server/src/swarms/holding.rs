@@ -278,7 +278,7 @@ impl Holding {
 }
 
 /// Why nothing is decided.
-pub(super) const NOT_OWNER: Refusal = Refusal {
+pub(crate) const NOT_OWNER: Refusal = Refusal {
     code: ErrorCode::NotOwner,
     message: "it is not settled which relay decides for this swarm; try again in a moment",
 };
@@ -301,6 +301,7 @@ pub(super) fn decision(message: &ClientMessage) -> Option<&'static str> {
         ClientMessage::Arm(_) => Some("arm"),
         ClientMessage::Join { .. }
         | ClientMessage::Leave
+        | ClientMessage::CarrierAsk { .. }
         | ClientMessage::TimePing { .. }
         | ClientMessage::FileAnnounce(_)
         | ClientMessage::Readiness { .. }

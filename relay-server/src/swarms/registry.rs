@@ -71,7 +71,9 @@ impl Registry {
         if self.swarms.contains_key(&enter.swarm) {
             return self.let_in(enter);
         }
+        self.relay.ownership.knocked(&enter.swarm, &enter.join.user_id);
         if let Some(waiting) = self.claimed.get_mut(&enter.swarm) {
+            waiting.retain(|enter| !enter.answer.is_closed());
             if waiting.len() < SWARM_MAILBOX {
                 waiting.push(enter);
             } else {
@@ -108,6 +110,7 @@ impl Registry {
     fn judged(&mut self, verdict: Verdict) {
         let (swarm, command, moves) = match verdict {
             Verdict::Claimed { swarm, settled } => return self.settle(swarm, settled),
+            Verdict::AskAgain { swarm } => return self.claim_again(swarm),
             Verdict::Taken { swarm, owner } => {
                 let command = SwarmCommand::Depart { to: Some(owner), is_ours: false };
                 (swarm, command, Some(Move::Taken))
@@ -132,6 +135,14 @@ impl Registry {
             self.relay.spawn(async move {
                 let _ = mailbox.send(command).await;
             });
+        }
+    }
+
+    fn claim_again(&mut self, swarm: SwarmHash) {
+        if self.claimed.contains_key(&swarm)
+            && let Some(settled) = self.relay.ownership.claim(&swarm)
+        {
+            self.settle(swarm, settled);
         }
     }
 
@@ -271,6 +282,8 @@ mod tests {
                 time: None,
                 ice: Vec::new(),
                 relays: Vec::new(),
+                challenge: None,
+                carrier: None,
             },
             connection: relay.next_connection(),
             outbox: connection.writer.outbox(),

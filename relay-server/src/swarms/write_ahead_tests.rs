@@ -4,7 +4,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use protocol::ids::FileId;
 use protocol::message::{FileAnnouncement, MediaInfo, Playback};
 use protocol::sync::Arm;
@@ -13,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::*;
-use crate::outbox::{OutboxReader, outbox};
+use crate::outbox::tests::Connection;
 use crate::ownership::{Leaving, Ownership, Record, Settled, Stored};
 use crate::relay::{Keeping, Mailboxes};
 
@@ -29,7 +28,7 @@ async fn what_is_decided_is_told_to_nobody_before_it_is_written_down() {
         stage.say(decision.clone()).await;
         let (record, written) = stage.record().await;
         assert_eq!(record.epoch, EPOCH);
-        assert_eq!(stage.heard_by_now(), [] as [String; 0], "of {decision:?}");
+        assert_eq!(stage.heard_by_now().await, [] as [String; 0], "of {decision:?}");
         // What is said behind it keeps its place.
         stage.say(ClientMessage::RtcSignal { to: id("mia"), data: 1.into() }).await;
         written.send(Stored::Done).expect("it waits");
@@ -98,7 +97,7 @@ async fn what_is_written_down_is_not_gone_back_behind() {
     assert!(stage.ada_hears().await.contains("\"not-owner\""));
     stage.holds.store(true, Ordering::Relaxed);
     let (_, mut zoe) = stage.enters("zoe").await;
-    let joined = heard(&mut zoe).await;
+    let joined = zoe.client.next().await;
     assert!(joined.starts_with("{\"type\":\"joined\"") && !joined.contains("a.mp3"), "{joined}");
 }
 
@@ -109,8 +108,8 @@ struct Stage {
     holds: Arc<AtomicBool>,
     records: mpsc::Receiver<(Record, oneshot::Sender<Stored>)>,
     file: FileAnnouncement,
-    ada: (ConnectionId, OutboxReader),
-    mia: OutboxReader,
+    ada: (ConnectionId, Connection),
+    mia: Connection,
     _mailboxes: Mailboxes,
     _task: JoinHandle<Ended>,
 }
@@ -126,14 +125,13 @@ impl Stage {
         let hash = "0".repeat(64).parse().expect("hex");
         let task = SwarmTask::new(relay.clone(), hash, EPOCH, None);
         let (swarm, mailbox) = mpsc::channel(SWARM_MAILBOX);
-        let nobody = || outbox(&relay.limits, &relay.metrics.queue_bytes).1;
         let mut stage = Self {
             swarm,
             holds,
             records,
             file: file(),
-            ada: (relay.next_connection(), nobody()),
-            mia: nobody(),
+            ada: (relay.next_connection(), Connection::open(&relay).await),
+            mia: Connection::open(&relay).await,
             relay: relay.clone(),
             _mailboxes: mailboxes,
             _task: tokio::spawn(task.run(mailbox)),
@@ -151,7 +149,7 @@ impl Stage {
         stage
     }
 
-    async fn enters(&self, user: &str) -> (ConnectionId, OutboxReader) {
+    async fn enters(&self, user: &str) -> (ConnectionId, Connection) {
         let (answer, connection) = self.knock(user).await;
         answer.expect("a place");
         connection
@@ -160,8 +158,9 @@ impl Stage {
     async fn knock(
         &self,
         user: &str,
-    ) -> (Result<mpsc::Sender<SwarmCommand>, Denial>, (ConnectionId, OutboxReader)) {
-        let (outbox, reads) = outbox(&self.relay.limits, &self.relay.metrics.queue_bytes);
+    ) -> (Result<mpsc::Sender<SwarmCommand>, Denial>, (ConnectionId, Connection)) {
+        let opened = Connection::open(&self.relay).await;
+        let outbox = opened.writer.outbox();
         let (answer, answered) = oneshot::channel();
         let connection = self.relay.next_connection();
         let join = Join {
@@ -171,12 +170,14 @@ impl Stage {
             time: None,
             ice: Vec::new(),
             relays: Vec::new(),
+            challenge: None,
+            carrier: None,
         };
         let swarm = "0".repeat(64).parse().expect("hex");
         let enter = Box::new(Enter { swarm, join, connection, outbox, answer });
         let command = SwarmCommand::Enter(enter, self.swarm.clone());
         self.swarm.send(command).await.expect("it runs");
-        (answered.await.expect("an answer"), (connection, reads))
+        (answered.await.expect("an answer"), (connection, opened))
     }
 
     /// Ada says something.
@@ -191,19 +192,19 @@ impl Stage {
     }
 
     async fn hears(&mut self) -> String {
-        heard(&mut self.mia).await
+        self.mia.client.next().await
     }
 
     async fn ada_hears(&mut self) -> String {
-        heard(&mut self.ada.1).await
+        self.ada.1.client.next().await
     }
 
     /// What anybody was told that nobody has heard yet.
-    fn heard_by_now(&mut self) -> Vec<String> {
+    async fn heard_by_now(&mut self) -> Vec<String> {
         let mut heard = Vec::new();
-        for reader in [&mut self.ada.1, &mut self.mia] {
-            while let Some(Ok(text)) = reader.next().now_or_never() {
-                heard.push(text.to_string());
+        for connection in [&mut self.ada.1, &mut self.mia] {
+            while let Some(text) = connection.client.come_already().await {
+                heard.push(text);
             }
         }
         heard
@@ -225,10 +226,6 @@ impl Stage {
     fn withdrawal(&self) -> ClientMessage {
         ClientMessage::FileWithdraw { file_id: self.file_id() }
     }
-}
-
-async fn heard(reader: &mut OutboxReader) -> String {
-    timeout(DEADLINE, reader.next()).await.expect("in time").expect("a message").to_string()
 }
 
 /// Leaves it to the test what becomes of what is to be written down.

@@ -325,6 +325,7 @@ pub async fn knock_as(
         user_id: user.clone(),
         alias: None,
         resume,
+        challenge: None,
     };
     socket.send(Message::text(join.encode())).await.ok()?;
     Some(loop {

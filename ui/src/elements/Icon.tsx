@@ -10,6 +10,7 @@ const PATHS = {
   chevron: 'm6 9.5 6 6 6-6',
   close: 'M6 6l12 12M18 6 6 18',
   copy: 'M9 9h10v11H9zM15 9V4H5v11h4',
+  home: 'M4 11.5 12 5l8 6.5M6.5 10v9h11v-9',
   invite: 'M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h2v2M20 14v6h-6v-2',
   leave: 'M14 5h5v14h-5M10 8l-4 4 4 4M6 12h9',
   settings: 'M4 7h9M17 7h3M4 17h3M11 17h9M15 4.5v5M9 14.5v5',

@@ -98,6 +98,7 @@ function inRoom(): View {
       ],
       director: ME,
       isDirector: true,
+      carrier: ME,
     },
     nearby: [],
     files: [
@@ -130,7 +131,15 @@ function asGuest(view: View): View {
   if (!view.swarm) return view
   return {
     ...view,
-    swarm: { ...view.swarm, name: 'Kitchen', director: KITCHEN, isDirector: false, hosting: false, inviteUrls: [] },
+    swarm: {
+      ...view.swarm,
+      name: 'Kitchen',
+      director: KITCHEN,
+      isDirector: false,
+      hosting: false,
+      inviteUrls: [],
+      carrier: KITCHEN,
+    },
     playback: playing(fileId('1'), 72_000, 222_400),
   }
 }

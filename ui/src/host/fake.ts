@@ -99,6 +99,7 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
         invite: linkTo(key, name, relay ?? room.swarm.relay),
         relay: relay ?? room.swarm.relay,
         hosting: relay === null,
+        carrier: relay === null ? room.swarm.carrier : null,
         inviteUrls: relay === null ? room.swarm.inviteUrls : [],
         link: 'connecting',
         members: room.swarm.members.slice(0, 1),

@@ -91,6 +91,7 @@ export const de: Catalogue = {
     unnamed: (id) => `Gerät ${id}`,
     director: 'Leitung',
     you: 'Dieses Gerät',
+    carries: 'Trägt die Party',
     directing: 'Du steuerst die Wiedergabe',
     directedBy: (name) => `${name} steuert die Wiedergabe`,
     undirected: 'Niemand steuert die Wiedergabe',
@@ -363,6 +364,8 @@ export const de: Catalogue = {
       'Eine Aufzeichnung wurde gesichert. Sie enthält nur Zeitstempel: keine Namen, keine Schlüssel, keine Musik.',
     'trace-not-saved':
       'Die Aufzeichnung ließ sich nicht sichern. Die Musik läuft weiter; schaffe Platz oder prüfe den Datenordner der App und versuche es noch einmal.',
+    'carrier-changed': 'Ein anderes Gerät trägt jetzt die Party. Die Musik läuft weiter.',
+    'you-carry': 'Dieses Gerät trägt jetzt die Party. Die Musik läuft weiter.',
     'window-fault':
       'In diesem Fenster ging etwas schief. Die Musik läuft weiter; starte die App neu, wenn ein Lied nicht ankommt.',
   },

@@ -106,6 +106,7 @@ export const en = {
     unnamed: (id: string) => `Device ${id}`,
     director: 'Director',
     you: 'This device',
+    carries: 'Carries the party',
     directing: 'You control playback',
     directedBy: (name: string) => `${name} controls playback`,
     undirected: 'Nobody controls playback',
@@ -371,6 +372,8 @@ export const en = {
     'trace-saved': 'A trace was saved. It holds time stamps only: no names, no keys, no music.',
     'trace-not-saved':
       'The trace could not be saved. Music goes on; free some space or check the app’s data folder, then try again.',
+    'carrier-changed': 'Another device carries the party now. Music goes on.',
+    'you-carry': 'This device carries the party now. Music goes on.',
     'window-fault': 'Something went wrong in this window. Music goes on; restart the app if a song does not arrive.',
   } satisfies Record<NoticeCode, string>,
 

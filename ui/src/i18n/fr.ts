@@ -92,6 +92,7 @@ export const fr: Catalogue = {
     unnamed: (id) => `Appareil ${id}`,
     director: 'Aux commandes',
     you: 'Cet appareil',
+    carries: 'Porte la fête',
     directing: 'Vous contrôlez la lecture',
     directedBy: (name) => `${name} contrôle la lecture`,
     undirected: 'Personne ne contrôle la lecture',
@@ -369,6 +370,8 @@ export const fr: Catalogue = {
     'trace-saved': 'Une trace a été enregistrée. Elle ne contient que des instants : ni noms, ni clés, ni musique.',
     'trace-not-saved':
       'La trace n’a pas pu être enregistrée. La musique continue ; libérez de la place ou vérifiez le dossier de données de l’app, puis réessayez.',
+    'carrier-changed': 'Un autre appareil porte maintenant la fête. La musique continue.',
+    'you-carry': 'Cet appareil porte maintenant la fête. La musique continue.',
     'window-fault':
       'Un problème est survenu dans cette fenêtre. La musique continue ; relancez l’app si un morceau n’arrive pas.',
   },

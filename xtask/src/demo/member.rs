@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use protocol::host::{Intent, MeetingPoint, View};
+use protocol::host::{Intent, LinkState, MeetingPoint, View};
 use protocol::time::{Millis, Span};
 use protocol::{FileId, LocalTime, MediaTime};
 
@@ -193,6 +193,22 @@ impl Member {
     pub fn joins(&mut self, key: &str, relay: &str) -> Result<LocalTime> {
         let at = MeetingPoint::Relay { url: relay.to_owned() };
         self.wants(&Intent::JoinSwarm { key: key.to_owned(), at })
+    }
+
+    /// Carries the relay of a swarm; returns where others join.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::wants`], or when it carries nothing within ten seconds.
+    pub fn hosts(&mut self, key: &str) -> Result<String> {
+        self.wants(&Intent::JoinSwarm { key: key.to_owned(), at: MeetingPoint::Here })?;
+        let carries = |view: &View| {
+            let swarm = view.swarm.as_ref();
+            swarm.is_some_and(|swarm| swarm.hosting && swarm.link == LinkState::Online)
+        };
+        self.sees("its own relay", Span::from_secs(10), carries)?;
+        let relay = self.view()?.swarm.and_then(|swarm| swarm.relay);
+        relay.context("a relay has an address")
     }
 
     /// Shares a file.

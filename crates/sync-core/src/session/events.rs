@@ -7,7 +7,7 @@ use protocol::datagram::Pong;
 use protocol::host::{LogLevel, NoticeCode};
 use protocol::ids::{Alias, FileId, SwarmHash, UserId};
 use protocol::message::{FileAnnouncement, FileReadiness, Repeat};
-use protocol::sync::{SyncPath, SyncReport, TimeService};
+use protocol::sync::{Reach, SyncPath, SyncReport, TimeService};
 use protocol::time::{LocalTime, MediaTime, Span};
 use protocol::{ClientMessage, ServerMessage};
 
@@ -73,8 +73,8 @@ pub enum Input {
     },
     /// Where other members answer time datagrams, as the network itself tells.
     Found(BTreeMap<UserId, Vec<SocketAddr>>),
-    /// Where this device answers time datagrams.
-    Reach(Vec<SocketAddr>),
+    /// Where this device answers time datagrams, and where its own relay would be.
+    Reach(Reach),
     /// A place asked for by [`Output::Cue`] is decoded.
     Cued {
         /// Of which file.

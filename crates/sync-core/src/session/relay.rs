@@ -36,7 +36,7 @@ impl Session {
             }
             ServerMessage::Armed { user_id, armed } => return self.hear_armed(user_id, armed),
             ServerMessage::Reach { user_id, reach } => {
-                self.roster.set_addresses(&user_id, reach.addresses);
+                self.roster.set_reach(&user_id, reach);
             }
             ServerMessage::SyncReport { user_id, report } => {
                 if self.roster.is_member(&user_id) {
@@ -49,6 +49,8 @@ impl Session {
             }
             // The connection follows; nothing of what plays depends on where the relay is.
             ServerMessage::Moved { .. } => return,
+            // Said to who asked, over a connection of its own.
+            ServerMessage::Carriage(_) => return,
             // Said to one at the door: the connection comes back by itself.
             ServerMessage::Error { code: ErrorCode::NotOwner, .. } if self.link != Link::Joined => {
                 return;
@@ -145,7 +147,9 @@ impl Session {
         }
 
         self.link = Link::Joined;
-        self.asking = Asking::new(joined.time.is_some());
+        self.epoch = joined.epoch;
+        self.carrier = joined.carrier.map(|carrier| carrier.user_id);
+        self.asking = Asking::new(joined.time.is_some(), self.carrier.is_some());
         self.outputs.push_back(Output::TimeService(joined.time));
         self.clock_id = Some(joined.clock_id);
         self.resume = Some(joined.resume).filter(|secret| !secret.is_empty());

@@ -1,10 +1,9 @@
 //! The swarm as the relay last described it.
 
-use core::net::SocketAddr;
-
 use protocol::ids::{Alias, FileId, UserId};
 use protocol::limits::{MAX_FILES_PER_SWARM, MAX_MEMBERS};
 use protocol::message::{FileAnnouncement, FileReadiness, Joined, PeerInfo, SharedFile};
+use protocol::sync::Reach;
 
 use crate::director::Claim;
 
@@ -96,9 +95,10 @@ impl Roster {
         }
     }
 
-    pub fn set_addresses(&mut self, user_id: &UserId, addresses: Vec<SocketAddr>) {
+    pub fn set_reach(&mut self, user_id: &UserId, reach: Reach) {
         if let Some(member) = self.member_mut(user_id) {
-            member.addresses = addresses;
+            let Reach { addresses, standby } = reach;
+            (member.addresses, member.standby) = (addresses, standby);
         }
     }
 

@@ -183,6 +183,7 @@ pub fn joined(members: &[&str]) -> ServerMessage {
         resume: "secret".to_owned(),
         epoch: 0,
         relays: Vec::new(),
+        carrier: None,
     })
 }
 

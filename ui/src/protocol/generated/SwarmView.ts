@@ -52,4 +52,8 @@ isDirector: boolean,
 /**
  * STUN and TURN servers of the relay's operator, to be asked besides those in the settings.
  */
-ice?: Array<IceServer>, };
+ice?: Array<IceServer>, 
+/**
+ * The member whose app carries the party; none at a relay that stands alone.
+ */
+carrier: UserId | null, };
