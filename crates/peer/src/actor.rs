@@ -440,6 +440,10 @@ impl Peer {
                 }
             },
             Done::Checked => return,
+            Done::Drawn => {
+                self.tell_files();
+                self.draw_waveforms();
+            }
             Done::Outputs(outputs) => self.outputs = outputs,
             Done::TraceSaved(Ok(path)) => {
                 self.tell(LogLevel::Info, NoticeCode::TraceSaved, path.display().to_string());

@@ -7,6 +7,7 @@ use protocol::host::{
     OutputChoice, OutputView, PlaybackView, SettingsView, SwarmView, TransferTask, View,
 };
 use protocol::ids::UserId;
+use protocol::limits::WAVEFORM_COLUMNS;
 use protocol::message::{FileReadiness, Playback, SharedFile};
 use protocol::time::{MediaTime, Millis};
 
@@ -102,6 +103,7 @@ impl Peer {
             readiness,
             rates: self.shelf.rates.get(&file.info_hash).copied().unwrap_or_default(),
             fault: self.shelf.faults.get(&file.file_id).cloned(),
+            missing: self.store.missing(&file.file_id, WAVEFORM_COLUMNS as u16),
         }
     }
 

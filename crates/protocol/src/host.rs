@@ -394,6 +394,11 @@ pub struct FileView {
     pub rates: TransferRates,
     /// Why this device cannot play or share it, if it cannot.
     pub fault: Option<Notice>,
+    /// Stretches of the song that this device lacks: the first column and the one behind the last,
+    /// of [`crate::limits::WAVEFORM_COLUMNS`] over the whole length. In order, none touches another.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "ts", ts(optional, as = "Option<Vec<[u16; 2]>>"))]
+    pub missing: Vec<[u16; 2]>,
 }
 
 /// How much of a file one member holds.

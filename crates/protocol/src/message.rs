@@ -9,7 +9,7 @@ use core::net::SocketAddr;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ice::{self, IceServer};
-use crate::ids::{Alias, FileId, FileName, InfoHash, Label, Magnet, SwarmHash, UserId};
+use crate::ids::{Alias, FileId, FileName, InfoHash, Label, Magnet, SwarmHash, UserId, Waveform};
 use crate::limits;
 pub use crate::playback::{Playback, Repeat};
 use crate::sync::{Arm, Armed, Reach, SyncReport, TimeService};
@@ -410,7 +410,7 @@ pub struct FileAnnouncement {
     pub media: MediaInfo,
 }
 
-/// What a file's tags and headers say.
+/// What a file's tags, headers and sound say.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
@@ -425,6 +425,11 @@ pub struct MediaInfo {
     pub artist: Option<Label>,
     /// Album from the tags.
     pub album: Option<Label>,
+    /// How loud it is from beginning to end. Whoever adds a file may announce it a second time
+    /// once this is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub waveform: Option<Waveform>,
 }
 
 /// A file and those who announced it.
@@ -437,6 +442,18 @@ pub struct SharedFile {
     pub file: FileAnnouncement,
     /// Who announced it, first one first.
     pub owners: Vec<UserId>,
+}
+
+impl SharedFile {
+    /// Takes the waveform from a later announcement, if there was none. True if it did.
+    pub fn draw(&mut self, later: &FileAnnouncement) -> bool {
+        let waveform = &mut self.file.media.waveform;
+        let is_news = waveform.is_none() && later.media.waveform.is_some();
+        if is_news {
+            waveform.clone_from(&later.media.waveform);
+        }
+        is_news
+    }
 }
 
 /// How much of a file a member holds.

@@ -21,7 +21,7 @@ mod start;
 mod wishes;
 
 use core::net::SocketAddr;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use protocol::ClientMessage;
 use protocol::host::{LogLevel, NoticeCode};
@@ -57,8 +57,8 @@ pub struct Session {
     timeline: Timeline,
     cadence: PingCadence,
     announcements: Vec<FileAnnouncement>,
-    /// Announced on this connection.
-    announced: BTreeSet<FileId>,
+    /// Announced on this connection, and whether with a waveform.
+    announced: BTreeMap<FileId, bool>,
     report: HoldingsReport,
     output_notice: Span,
     room: Room,
@@ -110,7 +110,7 @@ impl Session {
             timeline: Timeline::default(),
             cadence: PingCadence::default(),
             announcements: Vec::new(),
-            announced: BTreeSet::new(),
+            announced: BTreeMap::new(),
             report: HoldingsReport::default(),
             output_notice: Span::ZERO,
             asking: Asking::default(),
@@ -307,7 +307,7 @@ impl Session {
         if self.report.set(readiness) {
             self.show_own_holdings();
         }
-        self.announced.retain(|file| announcements.iter().any(|a| a.file_id == *file));
+        self.announced.retain(|file, _| announcements.iter().any(|a| a.file_id == *file));
         self.announcements = announcements;
         self.announce_files();
     }
@@ -324,8 +324,14 @@ impl Session {
             return;
         }
         for file in self.announcements.clone() {
-            let is_news = self.announced.insert(file.file_id.clone());
-            if is_news && !self.roster.is_owner(&file.file_id, &self.config.user_id) {
+            let is_drawn = file.media.waveform.is_some();
+            let is_news = self.announced.insert(file.file_id.clone(), is_drawn) != Some(is_drawn);
+            let shared = self.roster.file(&file.file_id);
+            let is_told = shared.is_some_and(|shared| {
+                shared.owners.contains(&self.config.user_id)
+                    && (!is_drawn || shared.file.media.waveform.is_some())
+            });
+            if is_news && !is_told {
                 self.send(ClientMessage::FileAnnounce(file));
             }
         }

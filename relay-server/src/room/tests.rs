@@ -17,6 +17,23 @@ fn an_announced_file_is_told_to_everyone_once() {
 }
 
 #[test]
+fn a_waveform_that_comes_later_is_told_once_and_changes_nothing_else() {
+    let mut room = room_of(&["ada", "mia"]);
+    say(&mut room, "ada", announce('a'));
+    let drawn = |letters: &str| {
+        let media =
+            MediaInfo { waveform: Some(letters.parse().expect("letters")), ..MediaInfo::default() };
+        let name = "renamed.mp3".parse().expect("a file name");
+        ClientMessage::FileAnnounce(FileAnnouncement { media, name, ..file('a') })
+    };
+    assert_eq!(say(&mut room, "ada", drawn("AbC")).len(), 1);
+    assert_eq!(say(&mut room, "ada", drawn("xyz")), [], "it has one");
+    let shared = &room.files.list()[0].file;
+    assert_eq!(shared.media.waveform.as_ref().map(|waveform| waveform.as_str()), Some("AbC"));
+    assert_eq!(shared.name, file('a').name);
+}
+
+#[test]
 fn the_same_content_can_not_have_another_length_or_torrent() {
     let mut room = room_of(&["ada", "mia"]);
     say(&mut room, "ada", announce('a'));

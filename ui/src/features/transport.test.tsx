@@ -46,6 +46,26 @@ test.each([
   expect(host.intents).toEqual([{ type: 'seek', positionMs }])
 })
 
+test('a tap swaps what is left of the song and its length', () => {
+  show('locked')
+  const end = screen.getByRole('button', { name: '−2:30' })
+  fireEvent.click(end)
+  expect(end.textContent).toBe('3:42')
+  fireEvent.click(end)
+  expect(end.textContent).toBe('−2:30')
+})
+
+test('what is not here is said with the place and hidden from nobody by a picture', () => {
+  show('locked')
+  const files = host.view.files.map((file) => ({ ...file, missing: [[100, 200] satisfies [number, number]] }))
+  act(() => host.change({ files }))
+  const slider = screen.getByRole('slider', { name: 'Position' })
+  expect(slider.getAttribute('aria-valuetext')).toBe(
+    '1 minute 12 seconds of 3 minutes 42 seconds, 75% of the song is here',
+  )
+  expect(slider.previousElementSibling?.getAttribute('aria-hidden')).toBe('true')
+})
+
 test('a wished place is shown until the core answers, and not for ever', () => {
   show('locked')
   const slider = screen.getByRole('slider', { name: 'Position' })

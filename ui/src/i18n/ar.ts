@@ -225,6 +225,9 @@ export const ar: Catalogue = {
     of: (shown, all) => `${isolate(shown)} من ${isolate(all)}`,
     stop: 'إيقاف على كل الأجهزة',
     position: 'الموضع',
+    showLength: 'عرض المدة بدل الوقت المتبقي',
+    showLeft: 'عرض الوقت المتبقي بدل المدة',
+    hereOf: (place, percent) => `${isolate(place)}، والموجود هنا ${isolate(percent)} من الأغنية`,
   },
 
   speaker: {

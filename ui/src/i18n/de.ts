@@ -187,6 +187,9 @@ export const de: Catalogue = {
     of: (shown, all) => `${shown} von ${all}`,
     stop: 'Auf allen Geräten beenden',
     position: 'Stelle im Lied',
+    showLength: 'Länge statt Restzeit zeigen',
+    showLeft: 'Restzeit statt Länge zeigen',
+    hereOf: (place, percent) => `${place}, ${percent} des Titels sind hier`,
   },
 
   speaker: {

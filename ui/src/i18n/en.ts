@@ -199,6 +199,9 @@ export const en = {
     of: (shown: string, all: string) => `${shown} of ${all}`,
     stop: 'Stop on every device',
     position: 'Position',
+    showLength: 'Show the length instead of what is left',
+    showLeft: 'Show what is left instead of the length',
+    hereOf: (place: string, percent: string) => `${place}, ${percent} of the song is here`,
   },
 
   speaker: {

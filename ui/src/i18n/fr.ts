@@ -191,6 +191,9 @@ export const fr: Catalogue = {
     of: (shown, all) => `${shown} sur ${all}`,
     stop: 'Arrêter sur tous les appareils',
     position: 'Position',
+    showLength: 'Afficher la durée au lieu du temps restant',
+    showLeft: 'Afficher le temps restant au lieu de la durée',
+    hereOf: (place, percent) => `${place}, ${percent} du morceau est ici`,
   },
 
   speaker: {

@@ -2,14 +2,14 @@
 
 use std::fs;
 
-use protocol::host::{Intent, NoticeCode};
-use protocol::ids::FileId;
+use protocol::host::{Intent, NoticeCode, View};
+use protocol::ids::{FileId, Waveform};
 use protocol::time::Millis;
 
 use crate::stage::{Member, carry, piece_count, relay_on, song};
 
 /// Bytes of a file that a member is said to hold.
-fn held(view: &protocol::host::View, file: &FileId, member: &str) -> u64 {
+fn held(view: &View, file: &FileId, member: &str) -> u64 {
     let listed = view.files.iter().find(|listed| listed.file_id == *file);
     let readiness = listed
         .and_then(|listed| listed.readiness.iter().find(|held| held.user_id.as_str() == member));
@@ -37,6 +37,34 @@ async fn a_song_goes_from_one_to_the_other_and_both_know() {
     })
     .await;
     a.sees("b holding it", |v| held(v, &file.file_id, "b") == file.size).await;
+}
+
+fn drawn(view: &View) -> Option<Waveform> {
+    view.files.first().and_then(|file| file.media.waveform.clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_waveform_is_drawn_by_who_adds_a_song_and_seen_by_everyone() {
+    let root = tempfile::tempdir().unwrap();
+    let relay = relay_on(0).await;
+    let a = Member::start(root.path(), "a").await;
+    // Added before there is a party, and known after a restart.
+    let paths = vec![song(root.path(), "song.wav", 21, 5).to_string_lossy().into_owned()];
+    a.handle.send(Intent::AddFiles { paths }).await;
+    a.is_told(NoticeCode::FileAdded).await;
+    a.join("key", relay.local_addr()).await;
+    let b = Member::joined(root.path(), "b", "key", relay.local_addr()).await;
+    let shown = a.sees("its waveform", |view| drawn(view).is_some()).await;
+    let waveform = drawn(&shown);
+    let seen = b.sees("the waveform", |view| drawn(view).is_some()).await;
+    assert_eq!(drawn(&seen), waveform);
+    assert_eq!(seen.files[0].missing, [[0, 400]], "b has nothing of it yet");
+    a.handle.shutdown().await;
+    drop(a);
+    let a = Member::joined(root.path(), "a", "key", relay.local_addr()).await;
+    let again = a.sees("the song again", |view| drawn(view).is_some()).await;
+    assert_eq!(drawn(&again), waveform);
+    assert!(again.files[0].missing.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -136,7 +136,10 @@ impl Roster {
 
     pub fn add_file(&mut self, owner: UserId, file: FileAnnouncement) {
         let has_room = self.files.len() < MAX_FILES_PER_SWARM;
-        let known = self.files.iter_mut().find(|shared| shared.file.file_id == file.file_id);
+        let mut known = self.files.iter_mut().find(|shared| shared.file.file_id == file.file_id);
+        if let Some(shared) = &mut known {
+            shared.draw(&file);
+        }
         match known {
             Some(shared) if shared.owners.contains(&owner) => {}
             Some(shared) if shared.owners.len() < MAX_MEMBERS => shared.owners.push(owner),
