@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use protocol::ice::IceServer;
 use protocol::ids::{Alias, FileId};
 use protocol::limits::{MAX_FILE_SIZE, MAX_START_AHEAD_MS};
-use protocol::message::{FileReadiness, Joined, PeerInfo, Playback, PresenceAction};
+use protocol::message::{FileReadiness, Joined, PeerInfo, Playback, PresenceAction, Queue};
 use protocol::sync::TimeService;
 use protocol::{ClientMessage, ErrorCode, ServerMessage, Span, SwarmTime, UserId};
 use sync_core::director::{Claim, DirectorSeat, SeatChange};
@@ -52,6 +52,7 @@ pub(crate) struct Room {
     files: SharedFiles,
     selection: Option<FileId>,
     schedule: Schedule,
+    queue: Queue,
     /// Until when those who were with the former owner may come back as what they were.
     grace_until: Option<SwarmTime>,
 }
@@ -118,6 +119,7 @@ impl Room {
             files: SharedFiles::default(),
             selection: None,
             schedule: Schedule::silent(),
+            queue: Queue::default(),
             grace_until: None,
         }
     }
@@ -298,6 +300,12 @@ impl Room {
                 self.check_director(from)?;
                 self.schedule = Schedule::silent();
                 let message = ServerMessage::Stop { term: self.seat.term() };
+                Ok(self.told_all(message))
+            }
+            ClientMessage::Queue(queue) => {
+                self.check_director(from)?;
+                self.queue.clone_from(&queue);
+                let message = ServerMessage::Queue { queue, term: self.seat.term() };
                 Ok(self.told_all(message))
             }
             ClientMessage::Arm(arm) => {
@@ -518,6 +526,7 @@ impl Room {
             resume: member.map(|member| member.resume.clone()).unwrap_or_default(),
             epoch: self.epoch,
             relays: member.map(|member| member.relays.clone()).unwrap_or_default(),
+            queue: self.queue.clone(),
         }
     }
 }

@@ -398,6 +398,7 @@ mod tests {
             resume: String::new(),
             epoch,
             relays,
+            queue: Default::default(),
         })
     }
 

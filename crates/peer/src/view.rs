@@ -31,7 +31,7 @@ impl Peer {
             lobby: self.lobby.view(&settings.recent),
             nearby: self.nearby.parties(),
             files: swarm.map_or_else(Vec::new, |swarm| {
-                swarm.session.files().iter().map(|file| self.file_view(swarm, file)).collect()
+                swarm.session.files_in_sequence().map(|file| self.file_view(swarm, file)).collect()
             }),
             adding: self.shelf.adding(),
             selection: swarm.and_then(|swarm| swarm.session.selection().cloned()),
@@ -73,6 +73,8 @@ impl Peer {
             director: session.director().cloned(),
             is_director: session.is_director(),
             ice: swarm.ice.clone(),
+            repeat: session.queue().repeat,
+            shuffled: session.queue().shuffled,
         }
     }
 

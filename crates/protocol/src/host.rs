@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ice::IceServer;
 use crate::ids::{Alias, FileId, FileName, InfoHash, Label, SwarmHash, UserId};
-use crate::message::{MediaInfo, Playback, Repeat};
+use crate::message::{MediaInfo, Playback, Repeat, RepeatMode};
 use crate::sync::{SyncPath, SyncReport, SyncState};
 use crate::time::Millis;
 
@@ -99,7 +99,8 @@ pub enum Intent {
         #[serde(default)]
         repeat: Option<Repeat>,
     },
-    /// Play a file when the one on air ends, without a gap. Director only.
+    /// Play a file when the one on air ends, without a gap, and those behind it afterwards. Director
+    /// only.
     PlayNext {
         /// Which file.
         file_id: FileId,
@@ -151,6 +152,29 @@ pub enum Intent {
     ReportFault {
         /// What happened.
         text: String,
+    },
+    /// Move a file to another place in the order of songs. Director only.
+    MoveFile {
+        /// Which file.
+        file_id: FileId,
+        /// Its place then, counted from 0; a place beyond the last one is the last.
+        to: usize,
+    },
+    /// Go on to the song behind the one on air, or behind the selected one. Director only.
+    SkipForward,
+    /// Go back to the beginning of the song on air, or in its first seconds to the song before it.
+    /// Director only.
+    SkipBack,
+    /// What is played again. Director only.
+    SetRepeatMode {
+        /// Which songs.
+        mode: RepeatMode,
+    },
+    /// Draw the order of songs by chance, or go back to the order in which they were announced.
+    /// Director only.
+    SetShuffle {
+        /// True to draw it.
+        on: bool,
     },
 }
 
@@ -219,7 +243,7 @@ pub struct View {
     pub lobby: LobbyView,
     /// Parties found on the local network.
     pub nearby: Vec<NearbyParty>,
-    /// What is shared in the swarm.
+    /// What is shared in the swarm, in the order in which it plays.
     pub files: Vec<FileView>,
     /// Files of this device being read before they can be shared.
     pub adding: Vec<AddingView>,
@@ -325,6 +349,12 @@ pub struct SwarmView {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "ts", ts(optional, as = "Option<Vec<IceServer>>"))]
     pub ice: Vec<IceServer>,
+    /// What is played again.
+    #[serde(default)]
+    pub repeat: RepeatMode,
+    /// True when the order of songs was drawn by chance.
+    #[serde(default)]
+    pub shuffled: bool,
 }
 
 /// The connection to the relay.

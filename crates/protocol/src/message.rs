@@ -12,6 +12,7 @@ use crate::ice::{self, IceServer};
 use crate::ids::{Alias, FileId, FileName, InfoHash, Label, Magnet, SwarmHash, UserId, Waveform};
 use crate::limits;
 pub use crate::playback::{Playback, Repeat};
+pub use crate::queue::{Queue, RepeatMode};
 use crate::sync::{Arm, Armed, Reach, SyncReport, TimeService};
 use crate::time::Millis;
 
@@ -103,6 +104,8 @@ pub enum ClientMessage {
         #[cfg_attr(feature = "ts", ts(type = "unknown"))]
         data: serde_json::Value,
     },
+    /// In which order songs play. Director only.
+    Queue(Queue),
 }
 
 /// What the relay says to a member.
@@ -286,6 +289,16 @@ pub enum ServerMessage {
         #[cfg_attr(feature = "ts", ts(optional))]
         in_reply_to: Option<String>,
     },
+    /// The director said in which order songs play.
+    Queue {
+        /// The order.
+        #[serde(flatten)]
+        queue: Queue,
+        /// The directorship under which it was said.
+        #[serde(default)]
+        #[cfg_attr(feature = "ts", ts(type = "number"))]
+        term: u64,
+    },
 }
 
 /// The swarm's whole state, for a member who just came.
@@ -344,6 +357,10 @@ pub struct Joined {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "ts", ts(optional, as = "Option<Vec<String>>"))]
     pub relays: Vec<String>,
+    /// In which order songs play.
+    #[serde(default, skip_serializing_if = "Queue::is_untouched")]
+    #[cfg_attr(feature = "ts", ts(optional, as = "Option<Queue>"))]
+    pub queue: Queue,
 }
 
 fn default_files_per_member() -> usize {
@@ -587,6 +604,7 @@ pub const CLIENT_TYPES: &[&str] = &[
     "reach",
     "sync:report",
     "rtc:signal",
+    "queue",
 ];
 
 /// Every `type` the relay may send.
@@ -611,6 +629,7 @@ pub const SERVER_TYPES: &[&str] = &[
     "rtc:signal",
     "moved",
     "error",
+    "queue",
 ];
 
 /// The `type` alone; everything else in the frame is skipped.

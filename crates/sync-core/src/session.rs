@@ -14,6 +14,7 @@
 mod asked;
 mod asking;
 mod events;
+mod queue;
 mod relay;
 mod restore;
 mod roster;
@@ -21,14 +22,14 @@ mod start;
 mod wishes;
 
 use core::net::SocketAddr;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use protocol::ClientMessage;
 use protocol::host::{LogLevel, NoticeCode};
 use protocol::ids::{FileId, UserId};
-use protocol::message::{FileAnnouncement, FileReadiness, PeerInfo, SharedFile};
+use protocol::message::{FileAnnouncement, FileReadiness, PeerInfo, Queue, SharedFile};
 use protocol::sync::{Reach, SyncPath, SyncReport};
-use protocol::time::{LocalTime, Span};
+use protocol::time::{LocalTime, MediaTime, Span};
 
 use crate::cadence::{KNOWN_WELL, Pace, PingCadence, pace};
 use crate::clock::{ClockEstimate, ClockSample};
@@ -74,6 +75,14 @@ pub struct Session {
     slowest: Slowest,
     restoration: Option<Restoration>,
     asked: Asked,
+    /// Where songs end, as far as this device knows.
+    ends: BTreeMap<FileId, MediaTime>,
+    /// Files whose withdrawal is on its way: they do not follow any more.
+    leaving: BTreeSet<FileId>,
+    /// The order this member said last, until the relay has confirmed it.
+    asked_queue: Option<Queue>,
+    /// When the relay last refused to play something.
+    refused_at: Option<LocalTime>,
     /// Exchanges that began before are of no use: this device's clock jumped.
     stamps_hold_since: LocalTime,
     /// The director wants silence, and the relay has not confirmed it.
@@ -123,6 +132,10 @@ impl Session {
             slowest: Slowest::default(),
             restoration: None,
             asked: Asked::default(),
+            ends: BTreeMap::new(),
+            leaving: BTreeSet::new(),
+            asked_queue: None,
+            refused_at: None,
             stamps_hold_since: LocalTime::from_nanos(i64::MIN),
             owes_stop: false,
             synced: false,
@@ -160,6 +173,7 @@ impl Session {
                 }
             }
             Input::Cued { file_id, position } => self.cued(&file_id, position),
+            Input::SongEnds { file_id, end } => self.note_end(file_id, end),
             Input::Report(report) => {
                 if self.link == Link::Joined {
                     self.send(ClientMessage::SyncReport(report));
@@ -289,6 +303,7 @@ impl Session {
     fn link_down(&mut self) {
         self.link = Link::Down;
         self.asked.refused();
+        self.asked_queue = None;
         self.cadence.end();
         self.arming = None;
         self.reach.1 = false;
@@ -344,6 +359,7 @@ impl Session {
         self.restore(now);
         self.answer_arm(now);
         self.pursue_start(now);
+        self.follow_queue(now);
         if let Some(files) = self.report.take_due(now) {
             self.send(ClientMessage::Readiness { files });
         }

@@ -195,6 +195,8 @@ label! {
         SyncReport = "sync:report",
         /// Signals to another member.
         RtcSignal = "rtc:signal",
+        /// Says in which order songs play.
+        Queue = "queue",
     }
 }
 
@@ -219,6 +221,7 @@ impl MessageType {
             ClientMessage::Reach(_) => Self::Reach,
             ClientMessage::SyncReport(_) => Self::SyncReport,
             ClientMessage::RtcSignal { .. } => Self::RtcSignal,
+            ClientMessage::Queue(_) => Self::Queue,
         }
     }
 }

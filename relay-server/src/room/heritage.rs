@@ -1,12 +1,13 @@
 //! What of a swarm outlives the relay that keeps it, where several relays share their swarms.
 //!
-//! [`Heritage`] is what a new owner reads: who directs, what was chosen, what plays. Members,
+//! [`Heritage`] is what a new owner reads: who directs, what was chosen, what plays and what
+//! follows. Members,
 //! their readiness and the other files come back with the members themselves. [`Decided`] is
 //! the part that control messages change, to be gone back to when a change could not be written
 //! down and so must not be told to anyone.
 
 use protocol::ids::FileId;
-use protocol::message::{Playback, SharedFile};
+use protocol::message::{Playback, Queue, SharedFile};
 use protocol::{Span, SwarmTime, UserId};
 use serde::{Deserialize, Serialize};
 use sync_core::director::{Claim, DirectorSeat};
@@ -34,6 +35,7 @@ pub(crate) struct Heritage {
     files: Vec<SharedFile>,
     selection: Option<FileId>,
     schedule: Vec<Playback>,
+    queue: Queue,
 }
 
 /// What control messages decide.
@@ -42,6 +44,7 @@ pub(crate) struct Decided {
     seat: DirectorSeat,
     selection: Option<FileId>,
     schedule: Schedule,
+    queue: Queue,
 }
 
 impl Room {
@@ -64,6 +67,7 @@ impl Room {
             room.selection = heritage.selection;
             room.schedule = heritage.schedule.iter().map(PlayoutPlan::from).collect();
             room.schedule.forget_before(now);
+            room.queue = heritage.queue;
         }
         // Terms of one owner lie above its epoch, so that they order what several owners said.
         room.seat.raise_term(epoch);
@@ -84,6 +88,7 @@ impl Room {
             files: self.files.list().iter().filter(is_pinned).cloned().collect(),
             selection: self.selection.clone(),
             schedule: self.schedule.plans().iter().map(Playback::from).collect(),
+            queue: self.queue.clone(),
         }
     }
 
@@ -93,6 +98,7 @@ impl Room {
             seat: self.seat.clone(),
             selection: self.selection.clone(),
             schedule: self.schedule.clone(),
+            queue: self.queue.clone(),
         }
     }
 
@@ -101,6 +107,7 @@ impl Room {
         let told = (decided.seat.director().cloned(), decided.seat.term());
         self.seat = decided.seat;
         self.schedule = decided.schedule;
+        self.queue = decided.queue;
         self.selection = decided.selection.filter(|file| self.files.check_shared(file).is_ok());
         let gone: Vec<UserId> =
             self.seat.members().filter(|user| !self.members.contains_key(user)).cloned().collect();
@@ -173,6 +180,7 @@ impl Output {
                 | ServerMessage::SelectFile { .. }
                 | ServerMessage::Play { .. }
                 | ServerMessage::Stop { .. }
+                | ServerMessage::Queue { .. }
         )
     }
 }

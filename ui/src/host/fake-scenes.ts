@@ -86,6 +86,8 @@ function inRoom(): View {
       ],
       director: ME,
       isDirector: true,
+      repeat: 'off',
+      shuffled: false,
     },
     nearby: [],
     files: [

@@ -173,6 +173,11 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
       case 'seek':
       case 'setRepeat':
       case 'playNext':
+      case 'moveFile':
+      case 'skipForward':
+      case 'skipBack':
+      case 'setRepeatMode':
+      case 'setShuffle':
         direct(intent)
         return
       case 'saveTrace':

@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use protocol::ids::{Alias, FileId, UserId};
 use protocol::limits::{MAX_FILES_PER_SWARM, MAX_MEMBERS};
-use protocol::message::{FileAnnouncement, FileReadiness, Joined, PeerInfo, SharedFile};
+use protocol::message::{FileAnnouncement, FileReadiness, Joined, PeerInfo, Queue, SharedFile};
 
 use crate::director::Claim;
 
@@ -18,6 +18,7 @@ pub(super) struct Roster {
     claim: Option<Claim>,
     term: u64,
     selection: Option<FileId>,
+    pub queue: Queue,
 }
 
 impl Roster {
@@ -28,6 +29,7 @@ impl Roster {
             claim: None,
             term: joined.term,
             selection: joined.selection.clone(),
+            queue: joined.queue.clone(),
             files: joined.files.iter().take(MAX_FILES_PER_SWARM).cloned().collect(),
             members: Vec::new(),
         };

@@ -1,8 +1,9 @@
 //! What one member does, told by what goes in and what comes out. Changes to what plays, and what
-//! follows it, are in `follow`; relays that come and go in `relays`.
+//! follows it, are in `follow`, the order of songs in `queue`; relays that come and go in `relays`.
 
 mod follow;
 mod member;
+mod queue;
 mod relays;
 
 use protocol::host::NoticeCode;

@@ -7,6 +7,7 @@ import type { FileId } from "./FileId";
 import type { FileReadiness } from "./FileReadiness";
 import type { Millis } from "./Millis";
 import type { Playback } from "./Playback";
+import type { Queue } from "./Queue";
 import type { Reach } from "./Reach";
 import type { SwarmHash } from "./SwarmHash";
 import type { SyncReport } from "./SyncReport";
@@ -68,4 +69,4 @@ to: UserId,
 /**
  * Anything up to [`limits::MAX_SIGNAL`] bytes of JSON.
  */
-data: unknown, };
+data: unknown, } | { "type": "queue" } & Queue;

@@ -3,6 +3,7 @@ import type { FileId } from "./FileId";
 import type { IceServer } from "./IceServer";
 import type { PeerInfo } from "./PeerInfo";
 import type { Playback } from "./Playback";
+import type { Queue } from "./Queue";
 import type { SharedFile } from "./SharedFile";
 import type { TimeService } from "./TimeService";
 import type { UserId } from "./UserId";
@@ -70,4 +71,8 @@ epoch?: number,
  * Relays that may become this swarm's next owner, where to join if this one is gone.
  * At most [`limits::MAX_RELAYS`].
  */
-relays?: Array<string>, };
+relays?: Array<string>, 
+/**
+ * In which order songs play.
+ */
+queue?: Queue, };
