@@ -248,6 +248,7 @@ mod tests {
                 artist: label(),
                 album: label(),
                 duration_ms: None,
+                waveform: Some("_".repeat(limits::WAVEFORM_COLUMNS).parse().expect("letters")),
             },
         });
         assert_eq!(bounds.check(&announce, announce.encode().len()), Ok(()));

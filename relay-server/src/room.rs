@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use protocol::ice::IceServer;
 use protocol::ids::{Alias, FileId};
 use protocol::limits::{MAX_FILE_SIZE, MAX_START_AHEAD_MS};
-use protocol::message::{FileReadiness, Joined, PeerInfo, Playback, PresenceAction};
+use protocol::message::{FileReadiness, Joined, PeerInfo, Playback, PresenceAction, Queue};
 use protocol::sync::TimeService;
 use protocol::{
     Carrier, Challenge, ClientMessage, ErrorCode, ServerMessage, Span, Standby, SwarmTime, UserId,
@@ -54,6 +54,7 @@ pub(crate) struct Room {
     files: SharedFiles,
     selection: Option<FileId>,
     schedule: Schedule,
+    queue: Queue,
     /// Until when those who were with the former owner may come back as what they were.
     grace_until: Option<SwarmTime>,
     /// By what the director is known who was with the former owner, until then.
@@ -130,6 +131,7 @@ impl Room {
             files: SharedFiles::default(),
             selection: None,
             schedule: Schedule::silent(),
+            queue: Queue::default(),
             grace_until: None,
             awaited: None,
         }
@@ -320,6 +322,12 @@ impl Room {
                 let message = ServerMessage::Stop { term: self.seat.term() };
                 Ok(self.told_all(message))
             }
+            ClientMessage::Queue(queue) => {
+                self.check_director(from)?;
+                self.queue.clone_from(&queue);
+                let message = ServerMessage::Queue { queue, term: self.seat.term() };
+                Ok(self.told_all(message))
+            }
             ClientMessage::Arm(arm) => {
                 self.check_director(from)?;
                 self.files.check_shared(&arm.file_id)?;
@@ -482,6 +490,7 @@ impl Room {
             epoch: self.epoch,
             relays: member.map(|member| member.relays.clone()).unwrap_or_default(),
             carrier: member.and_then(|member| member.carrier.clone()),
+            queue: self.queue.clone(),
         }
     }
 }

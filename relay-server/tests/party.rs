@@ -155,6 +155,7 @@ fn legacy(begun: SwarmTime) -> Legacy {
         files: vec![SharedFile { file: song, owners: vec![id("ada")] }],
         selection: None,
         schedule: vec![playback],
+        queue: Default::default(),
         clock: Some(("first".to_owned(), ClockEstimate::identity(Default::default()))),
     }
 }

@@ -9,6 +9,7 @@ use audio_engine::{EngineEvent, MonotonicClock};
 use protocol::datagram::Tag;
 use protocol::host::{HostEvent, LinkState, LogLevel, Notice, NoticeCode, OutputChoice, View};
 use protocol::ids::{FileId, UserId};
+use protocol::time::MediaTime;
 use protocol::trace::{TimeSource, TraceEvent};
 use protocol::{LocalTime, ServerMessage, SwarmTime};
 use sync_core::ClockSample;
@@ -402,7 +403,15 @@ impl Peer {
                 self.recorder.event(self.clock.now(), TraceEvent::Jump);
                 self.changed();
             }
-            EngineEvent::TrackReady { .. }
+            EngineEvent::TrackReady { file_id, duration: Some(length), .. } => {
+                let now = self.clock.now();
+                if let Some(swarm) = &mut self.swarm {
+                    let end = MediaTime::default() + length;
+                    swarm.session.handle(now, Input::SongEnds { file_id, end });
+                }
+                self.changed();
+            }
+            EngineEvent::TrackReady { duration: None, .. }
             | EngineEvent::Started { .. }
             | EngineEvent::Ended { .. } => self.changed(),
         }
@@ -473,6 +482,10 @@ impl Peer {
                 }
             },
             Done::Checked => return,
+            Done::Drawn => {
+                self.tell_files();
+                self.draw_waveforms();
+            }
             Done::Outputs(outputs) => self.outputs = outputs,
             Done::TraceSaved(Ok(path)) => {
                 self.tell(LogLevel::Info, NoticeCode::TraceSaved, path.display().to_string());

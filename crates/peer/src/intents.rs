@@ -7,6 +7,7 @@ use protocol::host::{Intent, LogLevel, NetworkSettings, NoticeCode};
 use protocol::ids::{FileId, Label, SwarmHash};
 use protocol::limits;
 use protocol::time::MediaTime;
+use sync_core::queue::Way;
 use sync_core::schedule::Schedule;
 use sync_core::session::{Input, Wish};
 
@@ -99,6 +100,18 @@ impl Peer {
             Intent::Seek { position_ms } => self.wish(Wish::Seek { position: position_ms.into() }),
             Intent::SetRepeat { repeat } => self.wish(Wish::SetRepeat { repeat }),
             Intent::PlayNext { file_id } => self.play_next(file_id),
+            Intent::MoveFile { file_id, to } => self.wish(Wish::Move { file_id, to }),
+            Intent::SkipForward => self.skip(Way::On),
+            Intent::SkipBack => self.skip(Way::Back),
+            Intent::SetRepeatMode { mode } => self.wish(Wish::Repeat(mode)),
+            Intent::SetShuffle { on: false } => self.wish(Wish::Shuffle(None)),
+            Intent::SetShuffle { on: true } => match getrandom::u64() {
+                Ok(seed) => self.wish(Wish::Shuffle(Some(seed))),
+                Err(error) => {
+                    let detail = format!("the system gives no random numbers: {error}");
+                    self.tell(LogLevel::Warning, NoticeCode::RelayRefused, detail);
+                }
+            },
             Intent::SaveTrace => self.save_trace(),
             Intent::ReportFault { text } => {
                 let text: String = text.chars().take(limits::MAX_ERROR_TEXT).collect();
@@ -195,6 +208,7 @@ impl Peer {
         match length {
             Some(length) => {
                 let end = MediaTime::default() + length;
+                self.move_behind(&plan.file_id.clone(), &file_id);
                 self.wish(Wish::PlayNext { file_id, end });
             }
             None => {
@@ -202,6 +216,22 @@ impl Peer {
                 self.tell(LogLevel::Warning, NoticeCode::RelayRefused, detail);
             }
         }
+    }
+
+    /// Moves a song behind another one in the order in which they play.
+    fn move_behind(&mut self, other: &FileId, file_id: &FileId) {
+        let Some(swarm) = &self.swarm else { return };
+        let mut others = swarm.session.sequence();
+        others.retain(|song| song != file_id);
+        if let Some(place) = others.iter().position(|song| song == other) {
+            self.wish(Wish::Move { file_id: file_id.clone(), to: place + 1 });
+        }
+    }
+
+    /// Goes on to the next song, or back.
+    fn skip(&mut self, way: Way) {
+        self.tell_output_notice();
+        self.wish(Wish::Skip(way));
     }
 
     /// Shares what was added while in no swarm, as far as there are places.

@@ -570,6 +570,7 @@ mod tests {
             epoch,
             relays,
             carrier: None,
+            queue: Default::default(),
         })
     }
 

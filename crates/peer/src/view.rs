@@ -7,6 +7,7 @@ use protocol::host::{
     OutputChoice, OutputView, PlaybackView, SettingsView, SwarmView, TransferTask, View,
 };
 use protocol::ids::UserId;
+use protocol::limits::WAVEFORM_COLUMNS;
 use protocol::message::{FileReadiness, Playback, SharedFile};
 use protocol::time::{MediaTime, Millis};
 
@@ -30,7 +31,7 @@ impl Peer {
             lobby: self.lobby.view(&settings.recent),
             nearby: self.nearby.parties(),
             files: swarm.map_or_else(Vec::new, |swarm| {
-                swarm.session.files().iter().map(|file| self.file_view(swarm, file)).collect()
+                swarm.session.files_in_sequence().map(|file| self.file_view(swarm, file)).collect()
             }),
             adding: self.shelf.adding(),
             selection: swarm.and_then(|swarm| swarm.session.selection().cloned()),
@@ -74,6 +75,8 @@ impl Peer {
             is_director: session.is_director(),
             ice: swarm.ice.clone(),
             carrier: session.carrier().cloned(),
+            repeat: session.queue().repeat,
+            shuffled: session.queue().shuffled,
         }
     }
 
@@ -104,6 +107,7 @@ impl Peer {
             readiness,
             rates: self.shelf.rates.get(&file.info_hash).copied().unwrap_or_default(),
             fault: self.shelf.faults.get(&file.file_id).cloned(),
+            missing: self.store.missing(&file.file_id, WAVEFORM_COLUMNS as u16),
         }
     }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ice::IceServer;
 use crate::ids::{Alias, FileId, FileName, InfoHash, Label, SwarmHash, UserId};
-use crate::message::{MediaInfo, Playback, Repeat};
+use crate::message::{MediaInfo, Playback, Repeat, RepeatMode};
 use crate::sync::{SyncPath, SyncReport, SyncState};
 use crate::time::Millis;
 
@@ -99,7 +99,8 @@ pub enum Intent {
         #[serde(default)]
         repeat: Option<Repeat>,
     },
-    /// Play a file when the one on air ends, without a gap. Director only.
+    /// Play a file when the one on air ends, without a gap, and those behind it afterwards. Director
+    /// only.
     PlayNext {
         /// Which file.
         file_id: FileId,
@@ -166,6 +167,29 @@ pub enum Intent {
     },
     /// Find out what works between this device and the others; shown in [`View::checks`].
     CheckConnection,
+    /// Move a file to another place in the order of songs. Director only.
+    MoveFile {
+        /// Which file.
+        file_id: FileId,
+        /// Its place then, counted from 0; a place beyond the last one is the last.
+        to: usize,
+    },
+    /// Go on to the song behind the one on air, or behind the selected one. Director only.
+    SkipForward,
+    /// Go back to the beginning of the song on air, or in its first seconds to the song before it.
+    /// Director only.
+    SkipBack,
+    /// What is played again. Director only.
+    SetRepeatMode {
+        /// Which songs.
+        mode: RepeatMode,
+    },
+    /// Draw the order of songs by chance, or go back to the order in which they were announced.
+    /// Director only.
+    SetShuffle {
+        /// True to draw it.
+        on: bool,
+    },
 }
 
 /// A button that controls playing from outside of the window.
@@ -248,7 +272,7 @@ pub struct View {
     pub lobby: LobbyView,
     /// Parties found on the local network.
     pub nearby: Vec<NearbyParty>,
-    /// What is shared in the swarm.
+    /// What is shared in the swarm, in the order in which it plays.
     pub files: Vec<FileView>,
     /// Files of this device being read before they can be shared.
     pub adding: Vec<AddingView>,
@@ -409,6 +433,12 @@ pub struct SwarmView {
     /// The member whose app carries the party; none at a relay that stands alone.
     #[serde(default)]
     pub carrier: Option<UserId>,
+    /// What is played again.
+    #[serde(default)]
+    pub repeat: RepeatMode,
+    /// True when the order of songs was drawn by chance.
+    #[serde(default)]
+    pub shuffled: bool,
 }
 
 /// The connection to the relay.
@@ -478,6 +508,11 @@ pub struct FileView {
     pub rates: TransferRates,
     /// Why this device cannot play or share it, if it cannot.
     pub fault: Option<Notice>,
+    /// Stretches of the song that this device lacks: the first column and the one behind the last,
+    /// of [`crate::limits::WAVEFORM_COLUMNS`] over the whole length. In order, none touches another.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "ts", ts(optional, as = "Option<Vec<[u16; 2]>>"))]
+    pub missing: Vec<[u16; 2]>,
 }
 
 /// How much of a file one member holds.

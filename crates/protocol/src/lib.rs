@@ -28,6 +28,7 @@ pub mod key;
 pub mod limits;
 pub mod message;
 mod playback;
+mod queue;
 pub mod sync;
 pub mod time;
 pub mod trace;

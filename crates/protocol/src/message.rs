@@ -10,9 +10,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::carrier::{Carriage, Carrier, Challenge, Standby};
 use crate::ice::{self, IceServer};
-use crate::ids::{Alias, FileId, FileName, InfoHash, Label, Magnet, SwarmHash, UserId};
+use crate::ids::{Alias, FileId, FileName, InfoHash, Label, Magnet, SwarmHash, UserId, Waveform};
 use crate::limits;
 pub use crate::playback::{Playback, Repeat};
+pub use crate::queue::{Queue, RepeatMode};
 use crate::sync::{Arm, Armed, Reach, SyncReport, TimeService};
 use crate::time::Millis;
 
@@ -123,6 +124,8 @@ pub enum ClientMessage {
         #[cfg_attr(feature = "ts", ts(optional))]
         standby: Option<Standby>,
     },
+    /// In which order songs play. Director only.
+    Queue(Queue),
 }
 
 /// What the relay says to a member.
@@ -308,6 +311,16 @@ pub enum ServerMessage {
     },
     /// The answer to `carrier:ask` of a relay that carries the swarm.
     Carriage(Carriage),
+    /// The director said in which order songs play.
+    Queue {
+        /// The order.
+        #[serde(flatten)]
+        queue: Queue,
+        /// The directorship under which it was said.
+        #[serde(default)]
+        #[cfg_attr(feature = "ts", ts(type = "number"))]
+        term: u64,
+    },
 }
 
 /// The swarm's whole state, for a member who just came.
@@ -371,6 +384,10 @@ pub struct Joined {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub carrier: Option<Carrier>,
+    /// In which order songs play.
+    #[serde(default, skip_serializing_if = "Queue::is_untouched")]
+    #[cfg_attr(feature = "ts", ts(optional, as = "Option<Queue>"))]
+    pub queue: Queue,
 }
 
 fn default_files_per_member() -> usize {
@@ -441,7 +458,7 @@ pub struct FileAnnouncement {
     pub media: MediaInfo,
 }
 
-/// What a file's tags and headers say.
+/// What a file's tags, headers and sound say.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
@@ -456,6 +473,11 @@ pub struct MediaInfo {
     pub artist: Option<Label>,
     /// Album from the tags.
     pub album: Option<Label>,
+    /// How loud it is from beginning to end. Whoever adds a file may announce it a second time
+    /// once this is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub waveform: Option<Waveform>,
 }
 
 /// A file and those who announced it.
@@ -468,6 +490,18 @@ pub struct SharedFile {
     pub file: FileAnnouncement,
     /// Who announced it, first one first.
     pub owners: Vec<UserId>,
+}
+
+impl SharedFile {
+    /// Takes the waveform from a later announcement, if there was none. True if it did.
+    pub fn draw(&mut self, later: &FileAnnouncement) -> bool {
+        let waveform = &mut self.file.media.waveform;
+        let is_news = waveform.is_none() && later.media.waveform.is_some();
+        if is_news {
+            waveform.clone_from(&later.media.waveform);
+        }
+        is_news
+    }
 }
 
 /// How much of a file a member holds.
@@ -602,6 +636,7 @@ pub const CLIENT_TYPES: &[&str] = &[
     "sync:report",
     "rtc:signal",
     "carrier:ask",
+    "queue",
 ];
 
 /// Every `type` the relay may send.
@@ -627,6 +662,7 @@ pub const SERVER_TYPES: &[&str] = &[
     "moved",
     "error",
     "carriage",
+    "queue",
 ];
 
 /// The `type` alone; everything else in the frame is skipped.

@@ -10,6 +10,7 @@
 //!   [`protocol::time`]'s domains.
 //! - [`cadence`]: when to ping.
 //! - [`schedule`]: what plays when, and how far ahead to start it.
+//! - [`queue`]: in which order songs play, and which comes next.
 //! - [`timeline`]: the plan and the clock it is read by, also while the swarm's clock changes.
 //! - [`room`]: one clock for all who share a local network.
 //! - [`rate`]: how much one sender may ask.
@@ -26,6 +27,7 @@ pub mod clock;
 pub mod device_clock;
 pub mod director;
 pub mod drift;
+pub mod queue;
 pub mod rate;
 pub mod readiness;
 pub mod room;

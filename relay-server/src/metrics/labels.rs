@@ -240,6 +240,8 @@ label! {
         RtcSignal = "rtc:signal",
         /// Asks who carries a party.
         CarrierAsk = "carrier:ask",
+        /// Says in which order songs play.
+        Queue = "queue",
     }
 }
 
@@ -265,6 +267,7 @@ impl MessageType {
             ClientMessage::Reach(_) => Self::Reach,
             ClientMessage::SyncReport(_) => Self::SyncReport,
             ClientMessage::RtcSignal { .. } => Self::RtcSignal,
+            ClientMessage::Queue(_) => Self::Queue,
         }
     }
 }

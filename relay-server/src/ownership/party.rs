@@ -264,7 +264,8 @@ impl Ownership for Keeper {
 
 impl From<Legacy> for Heritage {
     fn from(legacy: Legacy) -> Self {
-        let Legacy { director, has_taken_lead, term, files, selection, schedule, .. } = legacy;
+        let Legacy { director, has_taken_lead, term, files, selection, schedule, queue, .. } =
+            legacy;
         Self {
             director,
             // Nobody but the relay that is gone has seen its secret; the key is proof enough here.
@@ -275,6 +276,7 @@ impl From<Legacy> for Heritage {
             files,
             selection,
             schedule,
+            queue,
             grace: Some(GRACE),
         }
     }

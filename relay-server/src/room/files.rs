@@ -28,10 +28,10 @@ impl SharedFiles {
         &self.files
     }
 
-    /// Adds a file, or an owner to it. False if this owner announced it before.
+    /// Adds a file, an owner to it, or the waveform it had none of. False if nothing is new.
     ///
     /// The first announcement stays: a second owner of the same bytes can not rename a song
-    /// that others already see.
+    /// that others already see. Only the waveform takes its time and may come later.
     ///
     /// # Errors
     ///
@@ -52,7 +52,7 @@ impl SharedFiles {
                 });
             }
             if shared.owners.contains(owner) {
-                return Ok(false);
+                return Ok(known.is_some_and(|index| self.files[index].draw(file)));
             }
         }
         if self.owned_by(owner) >= limits.files_per_member {
@@ -62,7 +62,10 @@ impl SharedFiles {
             });
         }
         match known {
-            Some(index) => self.files[index].owners.push(owner.clone()),
+            Some(index) => {
+                self.files[index].owners.push(owner.clone());
+                self.files[index].draw(file);
+            }
             None if self.files.len() >= limits.files_per_swarm => {
                 return Err(Refusal {
                     code: ErrorCode::TooManyFiles,

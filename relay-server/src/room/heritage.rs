@@ -1,13 +1,14 @@
 //! What of a swarm outlives the relay that keeps it, where several relays share their swarms or
 //! several apps carry it in turn.
 //!
-//! [`Heritage`] is what a new owner reads: who directs, what was chosen, what plays. Members,
+//! [`Heritage`] is what a new owner reads: who directs, what was chosen, what plays and what
+//! follows. Members,
 //! their readiness and the other files come back with the members themselves. [`Decided`] is
 //! the part that control messages change, to be gone back to when a change could not be written
 //! down and so must not be told to anyone.
 
 use protocol::ids::{FileId, hex};
-use protocol::message::{Playback, SharedFile};
+use protocol::message::{Playback, Queue, SharedFile};
 use protocol::{ErrorCode, Span, SwarmTime, UserId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -38,6 +39,7 @@ pub(crate) struct Heritage {
     pub(crate) files: Vec<SharedFile>,
     pub(crate) selection: Option<FileId>,
     pub(crate) schedule: Vec<Playback>,
+    pub(crate) queue: Queue,
     /// How long the lead is kept for the director, if not as long as usual.
     #[serde(skip)]
     pub(crate) grace: Option<Span>,
@@ -51,6 +53,7 @@ pub(crate) struct Decided {
     schedule: Schedule,
     /// Files that were withdrawn by then.
     withdrawals: u64,
+    queue: Queue,
 }
 
 impl Room {
@@ -74,6 +77,7 @@ impl Room {
             room.selection = heritage.selection;
             room.schedule = heritage.schedule.iter().map(PlayoutPlan::from).collect();
             room.schedule.forget_before(now);
+            room.queue = heritage.queue;
         }
         // Terms of one owner lie above its epoch, so that they order what several owners said.
         room.seat.raise_term(epoch);
@@ -96,6 +100,7 @@ impl Room {
             selection: self.selection.clone(),
             schedule: self.schedule.plans().iter().map(Playback::from).collect(),
             grace: None,
+            queue: self.queue.clone(),
         }
     }
 
@@ -106,6 +111,7 @@ impl Room {
             selection: self.selection.clone(),
             schedule: self.schedule.clone(),
             withdrawals: self.files.withdrawals(),
+            queue: self.queue.clone(),
         }
     }
 
@@ -122,6 +128,7 @@ impl Room {
         // During the grace those who are not back yet own what they announced.
         let (members, is_grace) = (&self.members, self.grace_until.is_some());
         self.files.put_back(|user| is_grace || members.contains_key(user));
+        self.queue = decided.queue;
         self.selection = decided.selection.filter(|file| self.files.check_shared(file).is_ok());
         let gone: Vec<UserId> =
             self.seat.members().filter(|user| !self.members.contains_key(user)).cloned().collect();
@@ -239,6 +246,7 @@ impl Output {
                 | ServerMessage::SelectFile { .. }
                 | ServerMessage::Play { .. }
                 | ServerMessage::Stop { .. }
+                | ServerMessage::Queue { .. }
         )
     }
 }

@@ -1,6 +1,6 @@
 //! A swarm that changes its owner: what the next one knows, and what was never decided.
 
-use protocol::message::SharedFile;
+use protocol::message::{RepeatMode, SharedFile};
 use protocol::time::Millis;
 
 use super::tests::{NOW, announce, bare_join, enter, file, id, refusal, said, say, withdraw};
@@ -22,6 +22,8 @@ fn a_new_owner_knows_who_directs_what_is_selected_and_what_plays() {
     let start = Millis::from(NOW);
     let playback = Playback::playing(file_id.clone(), start, Millis::default());
     say(&mut former, "mia", ClientMessage::Play(playback.clone()));
+    let queue = Queue { order: vec![file('b').file_id], repeat: RepeatMode::One, shuffled: true };
+    say(&mut former, "mia", ClientMessage::Queue(queue.clone()));
     let term = former.seat.term();
 
     let written = serde_json::to_string(&former.heritage()).expect("plain data");
@@ -32,6 +34,7 @@ fn a_new_owner_knows_who_directs_what_is_selected_and_what_plays() {
     assert_eq!((joined.epoch, joined.term), (2_000, 2_000), "above {term}");
     assert_eq!(joined.playback, Some(playback), "to the last bit");
     assert_eq!(joined.selection, Some(file_id));
+    assert_eq!(joined.queue, queue);
     let listed = [SharedFile { file: file('a'), owners: vec![id("ada")] }];
     assert_eq!(joined.files, listed, "the other file comes back with its owner");
 

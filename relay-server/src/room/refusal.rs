@@ -59,5 +59,6 @@ pub(super) fn type_name(message: &ClientMessage) -> &'static str {
         ClientMessage::Reach(_) => "reach",
         ClientMessage::SyncReport(_) => "sync:report",
         ClientMessage::RtcSignal { .. } => "rtc:signal",
+        ClientMessage::Queue(_) => "queue",
     }
 }

@@ -1,4 +1,4 @@
-use protocol::message::{FileAnnouncement, MediaInfo};
+use protocol::message::{FileAnnouncement, MediaInfo, RepeatMode};
 use protocol::time::Millis;
 
 use super::*;
@@ -14,6 +14,23 @@ fn an_announced_file_is_told_to_everyone_once() {
     assert_eq!(second_owner.len(), 1, "another member shares the same bytes");
     assert_eq!(room.files.list().len(), 1);
     assert_eq!(room.files.list()[0].owners, [id("ada"), id("mia")]);
+}
+
+#[test]
+fn a_waveform_that_comes_later_is_told_once_and_changes_nothing_else() {
+    let mut room = room_of(&["ada", "mia"]);
+    say(&mut room, "ada", announce('a'));
+    let drawn = |letters: &str| {
+        let media =
+            MediaInfo { waveform: Some(letters.parse().expect("letters")), ..MediaInfo::default() };
+        let name = "renamed.mp3".parse().expect("a file name");
+        ClientMessage::FileAnnounce(FileAnnouncement { media, name, ..file('a') })
+    };
+    assert_eq!(say(&mut room, "ada", drawn("AbC")).len(), 1);
+    assert_eq!(say(&mut room, "ada", drawn("xyz")), [], "it has one");
+    let shared = &room.files.list()[0].file;
+    assert_eq!(shared.media.waveform.as_ref().map(|waveform| waveform.as_str()), Some("AbC"));
+    assert_eq!(shared.name, file('a').name);
 }
 
 #[test]
@@ -160,6 +177,20 @@ fn control_is_told_under_the_term_of_the_director_who_said_it() {
     say(&mut room, "mia", ClientMessage::DirectorTake { user_id: id("mia") });
     assert_eq!(said(&say(&mut room, "mia", ClientMessage::Stop)), [stop(2)]);
     assert_eq!(refusal(&say(&mut room, "ada", ClientMessage::Stop)), ErrorCode::NotDirector);
+}
+
+#[test]
+fn the_order_of_songs_is_the_directors_and_outlives_who_said_it() {
+    let mut room = room_of(&["ada", "mia"]);
+    let order = vec![file('b').file_id, file('a').file_id];
+    let queue = Queue { order, repeat: RepeatMode::All, shuffled: false };
+    let refused = say(&mut room, "mia", ClientMessage::Queue(queue.clone()));
+    assert_eq!(refusal(&refused), ErrorCode::NotDirector);
+    let outputs = say(&mut room, "ada", ClientMessage::Queue(queue.clone()));
+    assert_eq!(said(&outputs), [ServerMessage::Queue { queue: queue.clone(), term: 1 }]);
+    assert_eq!(outputs[0].to, Audience::All);
+    room.leave(&id("ada"));
+    assert_eq!(room.whole_state_for(&id("mia")).queue, queue);
 }
 
 #[test]

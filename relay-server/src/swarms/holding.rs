@@ -299,6 +299,7 @@ pub(super) fn decision(message: &ClientMessage) -> Option<&'static str> {
         ClientMessage::Play(_) => Some("play"),
         ClientMessage::Stop => Some("stop"),
         ClientMessage::Arm(_) => Some("arm"),
+        ClientMessage::Queue(_) => Some("queue"),
         ClientMessage::Join { .. }
         | ClientMessage::Leave
         | ClientMessage::CarrierAsk { .. }

@@ -99,6 +99,8 @@ function inRoom(): View {
       director: ME,
       isDirector: true,
       carrier: ME,
+      repeat: 'off',
+      shuffled: false,
     },
     nearby: [],
     files: [

@@ -14,7 +14,7 @@ import type { LogLevel } from '../protocol/generated/LogLevel'
 import type { NoticeCode } from '../protocol/generated/NoticeCode'
 import type { View } from '../protocol/generated/View'
 import { atTheDoor, invitationOf, keyOf, linkTo, withThisParty } from './fake-joining'
-import { song, unsetClock } from './fake-parts'
+import { missingOf, song, unsetClock } from './fake-parts'
 import { sceneView } from './fake-scenes'
 import { directed, playedOn } from './fake-transport'
 import type { Transport } from './fake-transport'
@@ -181,6 +181,11 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
       case 'seek':
       case 'setRepeat':
       case 'playNext':
+      case 'moveFile':
+      case 'skipForward':
+      case 'skipBack':
+      case 'setRepeatMode':
+      case 'setShuffle':
         direct(intent)
         return
       case 'saveTrace':
@@ -275,7 +280,13 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
       })
       const here = readiness.find((entry) => entry.userId === view.me.userId)
       const fetching = (here?.heldBytes ?? 0) < file.size
-      return { ...file, readiness, rates: { peers: 2, down: fetching ? ARRIVAL : 0, up: fetching ? 0 : ARRIVAL * 2 } }
+      const missing = missingOf((here?.heldBytes ?? 0) / file.size)
+      return {
+        ...file,
+        readiness,
+        missing,
+        rates: { peers: 2, down: fetching ? ARRIVAL : 0, up: fetching ? 0 : ARRIVAL * 2 },
+      }
     })
     if (files.some((file, index) => file !== view.files[index])) change({ files })
   }

@@ -168,6 +168,11 @@ export const ar: Catalogue = {
     onAir: 'على الهواء',
     next: 'التالية',
     playNext: (title) => `تشغيل ${isolate(title)} تاليًا`,
+    move: (title, place, all) => `نقل ${isolate(title)}، ${number(place)} من ${number(all)}`,
+    moveHint: 'اسحب، أو اضغط سهمي الأعلى والأسفل',
+    moveUp: (title) => `نقل ${isolate(title)} إلى أعلى`,
+    moveDown: (title) => `نقل ${isolate(title)} إلى أسفل`,
+    moved: (place, all) => `نُقلت إلى الموضع ${number(place)} من ${number(all)}`,
     remove: (title) => `إيقاف مشاركة ${isolate(title)}`,
     forget: (title) => `نسيان ${isolate(title)}`,
     whoHas: (title) => `من لديه ${isolate(title)}`,
@@ -211,7 +216,14 @@ export const ar: Catalogue = {
     play: 'تشغيل على كل الأجهزة',
     pause: 'إيقاف مؤقت على كل الأجهزة',
     resume: 'متابعة على كل الأجهزة',
-    repeat: 'تكرار هذه الأغنية',
+    shuffle: 'ترتيب عشوائي',
+    back: 'الأغنية السابقة',
+    forward: 'الأغنية التالية',
+    repeats: {
+      off: 'التكرار: متوقف',
+      all: 'التكرار: كل الأغاني',
+      one: 'التكرار: هذه الأغنية',
+    },
     next: (title, more) =>
       more > 0
         ? `التالية: ${isolate(title)}، ثم ${plural(more, {
@@ -226,6 +238,9 @@ export const ar: Catalogue = {
     of: (shown, all) => `${isolate(shown)} من ${isolate(all)}`,
     stop: 'إيقاف على كل الأجهزة',
     position: 'الموضع',
+    showLength: 'عرض المدة بدل الوقت المتبقي',
+    showLeft: 'عرض الوقت المتبقي بدل المدة',
+    hereOf: (place, percent) => `${isolate(place)}، والموجود هنا ${isolate(percent)} من الأغنية`,
   },
 
   speaker: {

@@ -12,6 +12,7 @@ import type { LinkState } from '../protocol/generated/LinkState'
 import type { LogLevel } from '../protocol/generated/LogLevel'
 import type { NoticeCode } from '../protocol/generated/NoticeCode'
 import type { PlaybackState } from '../protocol/generated/PlaybackState'
+import type { RepeatMode } from '../protocol/generated/RepeatMode'
 import type { SyncPath } from '../protocol/generated/SyncPath'
 import type { SyncState } from '../protocol/generated/SyncState'
 import type { KeyStrength } from '../state/key-strength'
@@ -170,6 +171,11 @@ export const en = {
     onAir: 'On air',
     next: 'Next',
     playNext: (title: string) => `Play ${title} next`,
+    move: (title: string, place: number, all: number) => `Move ${title}, ${number(place)} of ${number(all)}`,
+    moveHint: 'Drag, or press the up and down arrow keys',
+    moveUp: (title: string) => `Move ${title} up`,
+    moveDown: (title: string) => `Move ${title} down`,
+    moved: (place: number, all: number) => `Moved to ${number(place)} of ${number(all)}`,
     remove: (title: string) => `Stop sharing ${title}`,
     forget: (title: string) => `Forget ${title}`,
     whoHas: (title: string) => `Who has ${title}`,
@@ -197,11 +203,21 @@ export const en = {
     play: 'Play on every device',
     pause: 'Pause on every device',
     resume: 'Go on playing on every device',
-    repeat: 'Repeat this song',
+    shuffle: 'Shuffle',
+    back: 'Previous song',
+    forward: 'Next song',
+    repeats: {
+      off: 'Repeat: off',
+      all: 'Repeat: all songs',
+      one: 'Repeat: this song',
+    } satisfies Record<RepeatMode, string>,
     next: (title: string, more: number) => (more > 0 ? `Next: ${title}, then ${number(more)} more` : `Next: ${title}`),
     of: (shown: string, all: string) => `${shown} of ${all}`,
     stop: 'Stop on every device',
     position: 'Position',
+    showLength: 'Show the length instead of what is left',
+    showLeft: 'Show what is left instead of the length',
+    hereOf: (place: string, percent: string) => `${place}, ${percent} of the song is here`,
   },
 
   speaker: {

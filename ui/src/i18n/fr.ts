@@ -157,6 +157,11 @@ export const fr: Catalogue = {
     onAir: 'À l’écoute',
     next: 'Suivant',
     playNext: (title) => `Jouer ${title} ensuite`,
+    move: (title, place, all) => `Déplacer ${title}, ${number(place)} sur ${number(all)}`,
+    moveHint: 'Faites glisser, ou appuyez sur les flèches haut et bas',
+    moveUp: (title) => `Monter ${title}`,
+    moveDown: (title) => `Descendre ${title}`,
+    moved: (place, all) => `Déplacé à la place ${number(place)} sur ${number(all)}`,
     remove: (title) => `Ne plus partager ${title}`,
     forget: (title) => `Oublier ${title}`,
     whoHas: (title) => `Qui a ${title}`,
@@ -184,7 +189,14 @@ export const fr: Catalogue = {
     play: 'Jouer sur tous les appareils',
     pause: 'Pause sur tous les appareils',
     resume: 'Reprendre sur tous les appareils',
-    repeat: 'Répéter ce morceau',
+    shuffle: 'Ordre aléatoire',
+    back: 'Morceau précédent',
+    forward: 'Morceau suivant',
+    repeats: {
+      off: 'Répéter : non',
+      all: 'Répéter : tous les morceaux',
+      one: 'Répéter : ce morceau',
+    },
     next: (title, more) =>
       more > 0
         ? `Ensuite : ${title}, puis ${plural(more, { one: '# autre', many: '# d’autres', other: '# autres' })}`
@@ -192,6 +204,9 @@ export const fr: Catalogue = {
     of: (shown, all) => `${shown} sur ${all}`,
     stop: 'Arrêter sur tous les appareils',
     position: 'Position',
+    showLength: 'Afficher la durée au lieu du temps restant',
+    showLeft: 'Afficher le temps restant au lieu de la durée',
+    hereOf: (place, percent) => `${place}, ${percent} du morceau est ici`,
   },
 
   speaker: {

@@ -136,10 +136,10 @@ export const SCREENS: readonly Screen[] = [
     },
   },
   {
-    name: 'trace saved and song repeated',
+    name: 'trace saved and songs repeated',
     scene: 'locked',
     async enter(page, { player, sync }) {
-      await page.getByRole('button', { name: player.repeat }).click()
+      await page.getByRole('button', { name: player.repeats.off }).click()
       await page.getByRole('button', { name: sync.trace }).click()
       await page
         .getByText(/\.jsonl$/)

@@ -5,7 +5,7 @@
 //! files, same schedule, same time.
 
 use protocol::ids::{FileId, UserId};
-use protocol::message::{Playback, SharedFile};
+use protocol::message::{Playback, Queue, SharedFile};
 
 use super::Session;
 use crate::clock::ClockEstimate;
@@ -28,6 +28,8 @@ pub struct Legacy {
     pub selection: Option<FileId>,
     /// What is on air and what follows; nothing if the swarm's clock is not known.
     pub schedule: Vec<Playback>,
+    /// In which order songs play.
+    pub queue: Queue,
     /// The swarm's clock and its name, if it is known.
     pub clock: Option<(String, ClockEstimate)>,
 }
@@ -52,6 +54,7 @@ impl Session {
             files: self.roster.files().to_vec(),
             selection: self.roster.selection().cloned(),
             schedule: plans.iter().map(Playback::from).collect(),
+            queue: self.roster.queue.clone(),
             clock,
         }
     }

@@ -59,7 +59,10 @@ impl Session {
                 // What comes too fast is dropped without a word on which message it was.
                 if in_reply_to.as_deref() == Some("play") || code == ErrorCode::RateLimited {
                     self.asked.refused();
+                    self.refused_at = Some(now);
                 }
+                self.leaving.clear();
+                self.asked_queue = None;
                 self.refused(code, &message);
                 return;
             }
@@ -90,7 +93,13 @@ impl Session {
             // The next director follows in a message of its own; until then this one leads.
             ServerMessage::DirectorResign { .. } => {}
             ServerMessage::FileAnnounce { user_id, file } => self.roster.add_file(user_id, file),
+            ServerMessage::Queue { queue, term } => {
+                if term >= self.roster.term() {
+                    self.hear_queue(now, queue);
+                }
+            }
             ServerMessage::FileWithdraw { file_id } => {
+                self.leaving.remove(&file_id);
                 self.asked.withdrawn(&file_id);
                 self.roster.remove_file(&file_id);
             }
@@ -147,6 +156,7 @@ impl Session {
         }
 
         self.link = Link::Joined;
+        self.leaving.clear();
         self.epoch = joined.epoch;
         self.carrier = joined.carrier.map(|carrier| carrier.user_id);
         self.asking = Asking::new(joined.time.is_some(), self.carrier.is_some());
@@ -185,6 +195,7 @@ impl Session {
         let before = self.roster.director().cloned();
         if self.roster.seat(user_id, term, claim) && before.as_ref() != self.roster.director() {
             self.asked = Asked::default();
+            self.asked_queue = None;
             self.tell_director();
         }
     }

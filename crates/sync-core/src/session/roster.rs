@@ -2,7 +2,7 @@
 
 use protocol::ids::{Alias, FileId, UserId};
 use protocol::limits::{MAX_FILES_PER_SWARM, MAX_MEMBERS};
-use protocol::message::{FileAnnouncement, FileReadiness, Joined, PeerInfo, SharedFile};
+use protocol::message::{FileAnnouncement, FileReadiness, Joined, PeerInfo, Queue, SharedFile};
 use protocol::sync::Reach;
 
 use crate::director::Claim;
@@ -17,6 +17,7 @@ pub(super) struct Roster {
     claim: Option<Claim>,
     term: u64,
     selection: Option<FileId>,
+    pub queue: Queue,
 }
 
 impl Roster {
@@ -27,6 +28,7 @@ impl Roster {
             claim: None,
             term: joined.term,
             selection: joined.selection.clone(),
+            queue: joined.queue.clone(),
             files: joined.files.iter().take(MAX_FILES_PER_SWARM).cloned().collect(),
             members: Vec::new(),
         };
@@ -136,7 +138,10 @@ impl Roster {
 
     pub fn add_file(&mut self, owner: UserId, file: FileAnnouncement) {
         let has_room = self.files.len() < MAX_FILES_PER_SWARM;
-        let known = self.files.iter_mut().find(|shared| shared.file.file_id == file.file_id);
+        let mut known = self.files.iter_mut().find(|shared| shared.file.file_id == file.file_id);
+        if let Some(shared) = &mut known {
+            shared.draw(&file);
+        }
         match known {
             Some(shared) if shared.owners.contains(&owner) => {}
             Some(shared) if shared.owners.len() < MAX_MEMBERS => shared.owners.push(owner),

@@ -8,6 +8,7 @@ import type { FileId } from "./FileId";
 import type { FileReadiness } from "./FileReadiness";
 import type { Millis } from "./Millis";
 import type { Playback } from "./Playback";
+import type { Queue } from "./Queue";
 import type { Reach } from "./Reach";
 import type { Standby } from "./Standby";
 import type { SwarmHash } from "./SwarmHash";
@@ -90,4 +91,4 @@ userId: UserId,
 /**
  * Where the asker's own relay can be reached.
  */
-standby?: Standby, };
+standby?: Standby, } | { "type": "queue" } & Queue;

@@ -7,6 +7,7 @@ import type { MeetingPoint } from "./MeetingPoint";
 import type { Millis } from "./Millis";
 import type { NetworkSettings } from "./NetworkSettings";
 import type { Repeat } from "./Repeat";
+import type { RepeatMode } from "./RepeatMode";
 import type { SwarmHash } from "./SwarmHash";
 import type { TransferRates } from "./TransferRates";
 import type { UserId } from "./UserId";
@@ -119,4 +120,20 @@ button: MediaButton, } | { "type": "setMuted",
 /**
  * True to silence it.
  */
-muted: boolean, } | { "type": "checkConnection" };
+muted: boolean, } | { "type": "checkConnection" } | { "type": "moveFile", 
+/**
+ * Which file.
+ */
+fileId: FileId, 
+/**
+ * Its place then, counted from 0; a place beyond the last one is the last.
+ */
+to: number, } | { "type": "skipForward" } | { "type": "skipBack" } | { "type": "setRepeatMode", 
+/**
+ * Which songs.
+ */
+mode: RepeatMode, } | { "type": "setShuffle", 
+/**
+ * True to draw it.
+ */
+on: boolean, };

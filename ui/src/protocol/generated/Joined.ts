@@ -4,6 +4,7 @@ import type { FileId } from "./FileId";
 import type { IceServer } from "./IceServer";
 import type { PeerInfo } from "./PeerInfo";
 import type { Playback } from "./Playback";
+import type { Queue } from "./Queue";
 import type { SharedFile } from "./SharedFile";
 import type { TimeService } from "./TimeService";
 import type { UserId } from "./UserId";
@@ -76,4 +77,8 @@ relays?: Array<string>,
 /**
  * The member whose app carries this relay; none at a relay that stands alone.
  */
-carrier?: Carrier, };
+carrier?: Carrier, 
+/**
+ * In which order songs play.
+ */
+queue?: Queue, };

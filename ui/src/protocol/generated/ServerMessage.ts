@@ -13,6 +13,7 @@ import type { Millis } from "./Millis";
 import type { PeerInfo } from "./PeerInfo";
 import type { PresenceAction } from "./PresenceAction";
 import type { Repeat } from "./Repeat";
+import type { RepeatMode } from "./RepeatMode";
 import type { Standby } from "./Standby";
 import type { SyncPath } from "./SyncPath";
 import type { SyncState } from "./SyncState";
@@ -264,4 +265,22 @@ message: string,
 /**
  * The `type` of the message this answers.
  */
-inReplyTo?: string, } | { "type": "carriage" } & Carriage;
+inReplyTo?: string, } | { "type": "carriage" } & Carriage | { "type": "queue", 
+/**
+ * The directorship under which it was said.
+ */
+term: number, 
+/**
+ * Files in the order in which they play, at most [`limits::MAX_FILES_PER_SWARM`]. Those that
+ * are shared and not named come behind them, first announced first; those that are not shared
+ * are passed over.
+ */
+order: Array<FileId>, 
+/**
+ * What comes after the last song, or after this one.
+ */
+repeat: RepeatMode, 
+/**
+ * True when the order was drawn by chance.
+ */
+shuffled: boolean, };

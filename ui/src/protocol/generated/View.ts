@@ -36,7 +36,7 @@ lobby: LobbyView,
  */
 nearby: Array<NearbyParty>, 
 /**
- * What is shared in the swarm.
+ * What is shared in the swarm, in the order in which it plays.
  */
 files: Array<FileView>, 
 /**
