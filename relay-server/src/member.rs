@@ -123,22 +123,13 @@ async fn enter(
 ) -> Result<Entered, Goodbye> {
     loop {
         let answer = match inbound.read(reader).await? {
-            Read::Message(ClientMessage::CarrierAsk {
-                swarm_hash,
-                challenge,
-                user_id,
-                standby,
-            }) => match relay.ownership.asked(&swarm_hash, &challenge, (user_id, standby)) {
-                Some(carriage) => ServerMessage::Carriage(carriage),
-                None => NOT_OWNER.reply_to("carrier:ask"),
-            },
-            Read::Message(ClientMessage::Join {
-                swarm_hash,
-                user_id,
-                alias,
-                resume,
-                challenge,
-            }) => {
+            Ok(ClientMessage::CarrierAsk { swarm_hash, challenge, user_id, standby }) => {
+                match relay.ownership.asked(&swarm_hash, &challenge, (user_id, standby)) {
+                    Some(carriage) => ServerMessage::Carriage(carriage),
+                    None => NOT_OWNER.reply_to("carrier:ask"),
+                }
+            }
+            Ok(ClientMessage::Join { swarm_hash, user_id, alias, resume, challenge }) => {
                 let again = ClientMessage::Join {
                     swarm_hash: swarm_hash.clone(),
                     user_id: user_id.clone(),
@@ -185,12 +176,12 @@ async fn enter(
                     Err(Denial::Unsettled) => return Err(unsettled(relay)),
                 }
             }
-            Read::Message(_) => {
+            Ok(_) => {
                 Refusal { code: ErrorCode::NotJoined, message: "the first message must be `join`" }
                     .reply()
             }
-            Read::Refused(Some(error)) => error,
-            Read::Refused(None) => continue,
+            Err(Some(error)) => *error,
+            Err(None) => continue,
         };
         writer.send(answer.encode().into()).await?;
     }
@@ -212,11 +203,9 @@ async fn listen(
     loop {
         let answer = match inbound.read(reader).await {
             Err(goodbye) => return goodbye,
-            Ok(Read::Message(ClientMessage::Leave)) => return Goodbye::DONE,
-            Ok(Read::Message(ClientMessage::TimePing { t0 })) => {
-                Answer::Pong { t0, t1: inbound.arrived }
-            }
-            Ok(Read::Message(message)) => {
+            Ok(Ok(ClientMessage::Leave)) => return Goodbye::DONE,
+            Ok(Ok(ClientMessage::TimePing { t0 })) => Answer::Pong { t0, t1: inbound.arrived },
+            Ok(Ok(message)) => {
                 let message = Box::new(message);
                 let command = SwarmCommand::Message { connection: place.connection, message };
                 // Waiting here holds back this member alone.
@@ -226,8 +215,8 @@ async fn listen(
                 }
                 continue;
             }
-            Ok(Read::Refused(Some(error))) => Answer::Text(error.encode().into()),
-            Ok(Read::Refused(None)) => continue,
+            Ok(Err(Some(error))) => Answer::Text(error.encode().into()),
+            Ok(Err(None)) => continue,
         };
         // A full queue means that the member reads no answers; it will miss this one.
         if answers.try_send(answer).is_err() {
@@ -244,12 +233,8 @@ struct Inbound {
     budget: Budget,
 }
 
-/// What a frame was.
-enum Read {
-    Message(ClientMessage),
-    /// Not a message, or one too many; the answer may be silence.
-    Refused(Option<ServerMessage>),
-}
+/// What a frame was: a message, or nothing of use, whose answer may be silence.
+type Read = Result<ClientMessage, Option<Box<ServerMessage>>>;
 
 impl Inbound {
     fn new(relay: &Arc<Shared>, route: Route) -> Self {
@@ -276,12 +261,9 @@ impl Inbound {
         }
         if !self.budget.admits(arrived, &decoded) {
             metrics.dropped.inc(DropReason::RateLimited);
-            return Ok(Read::Refused(self.budget.complaint(arrived)));
+            return Ok(Err(self.budget.complaint(arrived).map(Box::new)));
         }
-        Ok(match decoded {
-            Ok(message) => Read::Message(message),
-            Err(error) => Read::Refused(Some(error.into())),
-        })
+        Ok(decoded.map_err(|error| Some(Box::new(error.into()))))
     }
 
     fn decode(&self, text: &str) -> Result<ClientMessage, DecodeError> {

@@ -1,6 +1,7 @@
 //! Starts a relay, runs it, and ends it. Several can run in one process.
 
 mod error;
+mod lifeline;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,7 +19,6 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{debug, info, warn};
 
 use crate::access::Access;
@@ -41,6 +41,8 @@ use crate::tracker::{self, TrackerCommand};
 use crate::turn::TurnServer;
 use crate::web;
 pub use error::RelayError;
+pub(crate) use lifeline::Lifeline;
+use lifeline::until_aborted;
 
 /// How long connections may take to end when the relay shuts down.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
@@ -479,7 +481,7 @@ impl Shared {
 
     /// Ties a WebSocket's task, which someone else runs, to the relay's life from this moment on.
     pub(crate) fn lifeline(&self) -> Lifeline {
-        Lifeline { abort: self.abort.clone(), counted: self.sockets.token() }
+        Lifeline::new(self.abort.clone(), self.sockets.token())
     }
 
     /// Resolves when the caller, a swarm or a connection without one, should part because the
@@ -512,38 +514,6 @@ impl Shared {
     /// A name for one more connection.
     pub(crate) fn next_connection(&self) -> ConnectionId {
         ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
-/// Keeps a shutdown waiting for a task, and ends the task when the relay is dropped.
-pub(crate) struct Lifeline {
-    abort: CancellationToken,
-    counted: TaskTrackerToken,
-}
-
-impl Lifeline {
-    /// Runs the task.
-    pub(crate) fn run(
-        self,
-        task: impl Future<Output = ()> + Send + 'static,
-    ) -> impl Future<Output = ()> + Send + 'static {
-        let Self { abort, counted } = self;
-        let task = until_aborted(abort, task);
-        async move {
-            task.await;
-            drop(counted);
-        }
-    }
-}
-
-fn until_aborted(
-    abort: CancellationToken,
-    task: impl Future<Output = ()> + Send + 'static,
-) -> impl Future<Output = ()> + Send + 'static {
-    // Every async layer around a future stores it once more; a pointer costs less.
-    let task = Box::pin(task);
-    async move {
-        let _ = abort.run_until_cancelled(task).await;
     }
 }
 

@@ -19,6 +19,7 @@
 
 mod carrier;
 pub mod datagram;
+mod file;
 pub mod host;
 pub mod ice;
 pub mod ids;

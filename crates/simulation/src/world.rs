@@ -75,8 +75,8 @@ pub struct Device {
 #[derive(Clone, Debug)]
 enum Event {
     Connect(DeviceId),
-    AtRelay { from: DeviceId, connection: u32, message: ClientMessage },
-    AtDevice { to: DeviceId, connection: u32, message: ServerMessage },
+    AtRelay { from: DeviceId, connection: u32, message: Box<ClientMessage> },
+    AtDevice { to: DeviceId, connection: u32, message: Box<ServerMessage> },
     RelayNotices { of: DeviceId, connection: u32 },
     Probed { from: DeviceId, to: DeviceId, t0: LocalTime },
     Answered { to: DeviceId, from: DeviceId, sent: LocalTime, pong: Box<Pong> },
@@ -280,13 +280,13 @@ impl World {
             }
             Event::AtRelay { from, connection, message } => {
                 if self.is_current(from, connection) {
-                    self.reach_relay(from, message);
+                    self.reach_relay(from, *message);
                 }
             }
             Event::AtDevice { to, connection, message } => {
                 if self.is_current(to, connection) {
                     let received = self.devices[to.0].crystal.local(self.now);
-                    self.input(to, Input::Message { message: Box::new(message), received });
+                    self.input(to, Input::Message { message, received });
                 }
             }
             Event::Probed { from, to, t0 } => self.probed(from, to, t0),
@@ -373,6 +373,7 @@ impl World {
         let at = self.arrival(from, Direction::Up, self.now);
         let connection = self.devices[from.0].connection;
         if self.devices[from.0].is_connected {
+            let message = Box::new(message);
             self.at(at, Event::AtRelay { from, connection, message });
         }
     }
@@ -381,6 +382,7 @@ impl World {
         let at = self.arrival(to, Direction::Down, sent);
         let connection = self.devices[to.0].connection;
         if self.devices[to.0].is_connected {
+            let message = Box::new(message);
             self.at(at, Event::AtDevice { to, connection, message });
         }
     }
