@@ -3,7 +3,7 @@
  * focus goes back to where it was, also when the sheet ends without having been closed.
  */
 import type { ComponentChildren } from 'preact'
-import { useEffect, useId, useRef } from 'preact/hooks'
+import { useId, useLayoutEffect, useRef } from 'preact/hooks'
 import { IconButton } from './Button'
 import styles from './Sheet.module.css'
 
@@ -17,16 +17,23 @@ interface SheetProps {
 export function Sheet({ title, closeLabel, onClose, children }: SheetProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const id = useId()
-  useEffect(() => {
-    const before = document.activeElement
-    dialog.current?.showModal()
-    // Taken off the page while it is open, a dialog does not give the focus back by itself.
+  const ended = useRef(false)
+  // Before the next frame: later the focus might be somebody else's already.
+  useLayoutEffect(() => {
+    const shown = dialog.current
+    shown?.showModal()
     return () => {
-      if (before instanceof HTMLElement) before.focus()
+      // A dialog that is taken off the page while it is open does not give the focus back, one that
+      // is closed does. It was not a person who closed it, so that nobody is told.
+      ended.current = true
+      shown?.close()
     }
   }, [])
+  const close = (): void => {
+    if (!ended.current) onClose()
+  }
   return (
-    <dialog ref={dialog} class={styles['sheet']} aria-labelledby={id} onClose={onClose}>
+    <dialog ref={dialog} class={styles['sheet']} aria-labelledby={id} onClose={close}>
       <header class={styles['head']}>
         <h2 id={id}>{title}</h2>
         <IconButton icon="close" label={closeLabel} onPress={() => dialog.current?.close()} />
