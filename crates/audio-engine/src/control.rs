@@ -77,6 +77,8 @@ struct Track {
 struct Active {
     device: OpenOutput,
     renderer: RendererControl,
+    /// Since when it is open.
+    opened: LocalTime,
     loaded: Vec<Loaded>,
     /// What the callback told last.
     seen: RenderReport,

@@ -74,6 +74,8 @@ pub(crate) struct RenderReport {
     pub device_ppm: f64,
     /// One standard deviation of the device's clock.
     pub device_sigma: Option<Span>,
+    /// True if that clock is known well enough to place a start by it.
+    pub is_steady: bool,
 }
 
 impl RenderReport {
@@ -354,6 +356,7 @@ impl Renderer {
             trust: self.trust,
             device_ppm: self.device.rate_ppm(),
             device_sigma: self.device.uncertainty(),
+            is_steady: self.device.is_steady(),
         });
     }
 }

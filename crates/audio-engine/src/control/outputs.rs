@@ -59,7 +59,8 @@ impl Control {
         renderer.set_speaker_delay(self.config.speaker_delay);
         renderer.set_alone(self.is_alone);
         let seen = RenderReport::default();
-        Ok(Active { device, renderer, loaded: Vec::new(), seen, is_substitute: false })
+        let opened = self.config.clock.now();
+        Ok(Active { device, renderer, opened, loaded: Vec::new(), seen, is_substitute: false })
     }
 
     fn use_output(&mut self, active: Active, instead_of: Option<OutputError>) {

@@ -11,6 +11,10 @@ use crate::deck::DeckState;
 use crate::engine::Snapshot;
 use crate::event::{EngineEvent, EngineStatus, OutputStatus};
 
+/// How long a device that was just opened may take to tell its clock. The virtual cards of
+/// 4096 frames, the longest periods there are, need 0.4 s.
+const SETTLING: Span = Span::from_secs(1);
+
 impl Control {
     /// Turns what the callback did into events.
     pub(super) fn hear_callback(&mut self) {
@@ -81,7 +85,8 @@ impl Control {
         if let Some(active) = &self.output {
             snapshot.status.underruns += active.seen.interruptions;
             snapshot.status.output = Some(active.status());
-            let cued = active.loaded.iter().filter(|loaded| loaded.is_cued());
+            let can_start = active.can_start(self.config.clock.now());
+            let cued = active.loaded.iter().filter(|loaded| can_start && loaded.is_cued());
             snapshot.cued = cued.map(|loaded| (loaded.file_id.clone(), loaded.place)).collect();
             let on_air = plan.as_ref().and_then(|plan| self.deck_of(active, plan, at));
             if let Some(loaded) = on_air.filter(|_| is_open(snapshot.status.state)) {
@@ -125,6 +130,12 @@ impl Control {
 }
 
 impl Active {
+    /// True unless the device was just opened and its clock cannot place a start yet, however
+    /// much is decoded. One that never becomes steady is not waited for: it joins in when it can.
+    fn can_start(&self, now: LocalTime) -> bool {
+        self.seen.is_steady || now - self.opened > SETTLING
+    }
+
     fn status(&self) -> OutputStatus {
         let info = self.device.info().clone();
         let period = f64::from(self.device.period().unwrap_or(0));
