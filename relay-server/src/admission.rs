@@ -47,6 +47,8 @@ pub(crate) enum TurnedAway {
     AddressFull,
     /// This address comes too fast.
     AddressRush,
+    /// This connection asks too often.
+    RequestRush,
 }
 
 /// The right to be connected. Given back when dropped.
@@ -118,7 +120,7 @@ impl Admission {
     }
 
     fn is_spared(&self, address: IpAddr) -> bool {
-        self.limits.spares_local_networks && is_local_network(&address)
+        is_spared(&self.limits, address)
     }
 
     fn admit_address(&mut self, now: SwarmTime, address: IpAddr) -> Result<Arc<()>, TurnedAway> {
@@ -168,6 +170,11 @@ impl Admission {
     fn most_known(&self) -> usize {
         self.most.saturating_add(MOST_RECENT)
     }
+}
+
+/// True for an address that is not counted, nor slowed down.
+pub(crate) fn is_spared(limits: &Limits, address: IpAddr) -> bool {
+    limits.spares_local_networks && is_local_network(&address)
 }
 
 /// How full the relay is.

@@ -43,7 +43,9 @@ impl Budget {
         let special = match read {
             Ok(ClientMessage::TimePing { .. }) => return self.time_pings.admits(now),
             Ok(ClientMessage::DirectorTake { .. }) => Some(&mut self.director_takes),
-            Ok(ClientMessage::Join { .. }) => Some(&mut self.joins),
+            Ok(ClientMessage::Join { .. } | ClientMessage::CarrierAsk { .. }) => {
+                Some(&mut self.joins)
+            }
             Ok(ClientMessage::FileAnnounce(_)) => Some(&mut self.file_announces),
             _ => None,
         };

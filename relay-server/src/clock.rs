@@ -12,7 +12,7 @@
 use std::sync::Arc;
 #[cfg(feature = "cluster")]
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use protocol::ids::hex;
@@ -34,6 +34,19 @@ const SLEEP_CHECK: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug)]
 pub(crate) struct RelayClock(Arc<Clockwork>);
 
+/// How a clock goes.
+#[derive(Clone, Debug)]
+pub(crate) struct ClockCourse {
+    /// At this instant it says [`Self::says`].
+    pub(crate) at: Instant,
+    /// What it says then.
+    pub(crate) says: SwarmTime,
+    /// What it gains on the monotonic clock. (seconds per second)
+    pub(crate) rate: f64,
+    /// What it is called.
+    pub(crate) id: Arc<str>,
+}
+
 #[derive(Debug)]
 struct Clockwork {
     origin: SwarmTime,
@@ -41,6 +54,8 @@ struct Clockwork {
     /// What the monotonic clock missed while the computer slept, and what was added so that the
     /// relays of a cluster tell the same time. (ns)
     added: AtomicI64,
+    /// What it gains on the monotonic clock. (bits of an `f64`, seconds per second)
+    rate: AtomicU64,
     id: watch::Sender<Arc<str>>,
 }
 
@@ -53,6 +68,7 @@ impl RelayClock {
             origin: SwarmTime::from_nanos(saturating_nanos(epoch)),
             started: Instant::now(),
             added: AtomicI64::new(0),
+            rate: AtomicU64::new(0),
             id: watch::Sender::new(fresh_id()),
         }))
     }
@@ -66,7 +82,10 @@ impl RelayClock {
     pub(crate) fn at(&self, instant: Instant) -> SwarmTime {
         let after = saturating_nanos(instant.saturating_duration_since(self.0.started));
         let before = saturating_nanos(self.0.started.saturating_duration_since(instant));
-        let passed = (after - before).saturating_add(self.0.added.load(Ordering::Relaxed));
+        let passed = after - before;
+        let rate = f64::from_bits(self.0.rate.load(Ordering::Relaxed));
+        let gained = (passed as f64 * rate) as i64 + self.0.added.load(Ordering::Relaxed);
+        let passed = passed.saturating_add(gained);
         SwarmTime::from_nanos(self.0.origin.as_nanos().saturating_add(passed))
     }
 
@@ -75,6 +94,15 @@ impl RelayClock {
     #[cfg(feature = "cluster")]
     pub(crate) fn shift(&self, by: Span) {
         self.0.added.fetch_add(by.as_nanos(), Ordering::Relaxed);
+    }
+
+    /// Goes on as a clock that another relay had. Not while anybody reads this one: until both its
+    /// parts are changed it says nothing that makes sense.
+    pub(crate) fn take(&self, course: &ClockCourse) {
+        self.0.rate.store(course.rate.to_bits(), Ordering::Relaxed);
+        let off = course.says - self.at(course.at);
+        self.0.added.fetch_add(off.as_nanos(), Ordering::Relaxed);
+        self.0.id.send_replace(course.id.clone());
     }
 
     /// How long this clock has been running.
@@ -179,6 +207,20 @@ mod tests {
         assert!(clock.now() - before >= Span::from_secs(3_600));
         assert_ne!(clock.id(), name);
         assert!(renamings.has_changed().expect("the clock runs"));
+    }
+
+    #[test]
+    fn a_clock_goes_on_as_another_one_at_its_time_rate_and_name() {
+        let clock = RelayClock::start();
+        let at = Instant::now() + Duration::from_secs(7_200);
+        let says = SwarmTime::from_nanos(1_000_000_000_000_000_007);
+        clock.take(&ClockCourse { at, says, rate: 50e-6, id: "first".into() });
+        assert_eq!((clock.at(at), clock.id().as_str()), (says, "first"));
+        let hour = clock.at(at + Duration::from_secs(3_600)) - says - Span::from_secs(3_600);
+        assert!((hour - Span::from_millis(180)).abs() < Span::from_micros(1), "gained {hour:?}");
+        // Once more: one that gave way may have to carry the party again.
+        clock.take(&ClockCourse { at, says: says - hour, rate: -50e-6, id: "third".into() });
+        assert_eq!((clock.at(at), clock.id().as_str()), (says - hour, "third"));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -17,11 +17,12 @@ use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::service::TowerToHyperService;
 use protocol::SwarmTime;
+use sync_core::rate::TokenBucket;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tracing::debug;
 
 use crate::access::Stranger;
-use crate::admission::{Admission, Gauge, Place, TurnedAway, Visit};
+use crate::admission::{self, Admission, Gauge, Place, TurnedAway, Visit};
 use crate::limits::Limits;
 use crate::metrics::Admission as Label;
 use crate::relay::Shared;
@@ -86,7 +87,19 @@ pub(crate) struct Arrival(Arc<Arrived>);
 struct Arrived {
     peer: IpAddr,
     verdict: Result<Place, TurnedAway>,
+    /// What may be asked over the connection; none for those who are spared. One request comes
+    /// after the other, so that nobody waits for the lock.
+    requests: Option<Mutex<TokenBucket<SwarmTime>>>,
     _refusal: Option<OwnedSemaphorePermit>,
+}
+
+impl Arrived {
+    /// Counts a request. False: one too many.
+    fn may_ask(&self, now: SwarmTime) -> bool {
+        self.requests.as_ref().is_none_or(|requests| {
+            requests.lock().unwrap_or_else(PoisonError::into_inner).admits(now)
+        })
+    }
 }
 
 /// What a WebSocket holds for as long as it is open: the place of its connection, and that of
@@ -117,7 +130,11 @@ pub(crate) async fn keep(relay: Arc<Shared>, keeper: Keeper) {
 /// Asks for a place for a fresh connection. None: it is to be hung up on.
 pub(crate) async fn arrive(relay: &Shared, peer: SocketAddr) -> Option<Arrival> {
     let peer = peer.ip().to_canonical();
-    let visit = if relay.access.trusts(peer) { Visit::Proxy } else { Visit::Connection(peer) };
+    let is_proxy = relay.access.trusts(peer);
+    let visit = if is_proxy { Visit::Proxy } else { Visit::Connection(peer) };
+    let is_metered = !is_proxy && !admission::is_spared(&relay.limits, peer);
+    let requests = is_metered
+        .then(|| Mutex::new(TokenBucket::new(relay.limits.http_requests, relay.clock.now())));
     let verdict = relay.door.ask(visit).await;
     let refusal = match verdict {
         Ok(_) => None,
@@ -127,7 +144,7 @@ pub(crate) async fn arrive(relay: &Shared, peer: SocketAddr) -> Option<Arrival> 
             Some(relay.door.refusals.clone().try_acquire_owned().ok()?)
         }
     };
-    Some(Arrival(Arc::new(Arrived { peer, verdict, _refusal: refusal })))
+    Some(Arrival(Arc::new(Arrived { peer, verdict, requests, _refusal: refusal })))
 }
 
 impl Arrival {
@@ -161,6 +178,10 @@ async fn admit(relay: &Shared, mut request: Request) -> Result<Request, Response
     let Some(arrival) = request.extensions().get::<Arrival>().cloned() else {
         return Err(StatusCode::INTERNAL_SERVER_ERROR.into_response());
     };
+    if !arrival.0.may_ask(relay.clock.now()) {
+        relay.metrics.turned_away.inc(label_of(TurnedAway::RequestRush));
+        return Err(turned_away(TurnedAway::RequestRush));
+    }
     // Asked by whoever watches over this relay, under whatever name, most of all when it is full.
     let watches = WATCHED.contains(&request.uri().path());
     match arrival.0.verdict {
@@ -227,6 +248,9 @@ fn turned_away(reason: TurnedAway) -> Response {
         TurnedAway::AddressRush => {
             (StatusCode::TOO_MANY_REQUESTS, "2", "Your address connects too often.\n")
         }
+        TurnedAway::RequestRush => {
+            (StatusCode::TOO_MANY_REQUESTS, "2", "This connection asks too often.\n")
+        }
     };
     let headers = [(header::RETRY_AFTER, retry), (header::CONNECTION, "close")];
     (status, headers, text).into_response()
@@ -238,5 +262,6 @@ fn label_of(reason: TurnedAway) -> Label {
         TurnedAway::Rush => Label::Rate,
         TurnedAway::AddressFull => Label::AddressFull,
         TurnedAway::AddressRush => Label::AddressRate,
+        TurnedAway::RequestRush => Label::RequestRate,
     }
 }

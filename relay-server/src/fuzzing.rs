@@ -80,6 +80,8 @@ impl Run {
             time: None,
             ice: Vec::new(),
             relays: Vec::new(),
+            challenge: None,
+            carrier: None,
         };
         match self.room.join(self.now, join, format!("secret of {user_id}")) {
             Ok(outputs) => {

@@ -43,6 +43,7 @@ mod patience;
 mod presence;
 #[cfg(feature = "cluster")]
 mod proxy;
+mod queue;
 mod relay;
 mod room;
 mod seat;
@@ -61,6 +62,7 @@ pub use access::{Access, ForwardedBy};
 pub use limits::{Limits, Rate};
 #[cfg(feature = "cluster")]
 pub use ownership::cluster::{ClusterError, ClusterPlace};
+pub use ownership::party::{Carrying, Course, Knock, PartyPlace};
 pub use relay::{Relay, RelayBuilder, RelayError, RunningRelay};
 #[cfg(feature = "tls")]
 pub use tls::{TlsError, TlsFiles};

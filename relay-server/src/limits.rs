@@ -102,6 +102,9 @@ pub struct Limits {
     /// Connections from this computer and from local networks are neither counted by address
     /// nor slowed down: there a party has one address each, or a proxy has all of them.
     pub spares_local_networks: bool,
+    /// HTTP requests over one connection, trusted proxies apart. The web interface is some dozen
+    /// files.
+    pub http_requests: Rate,
 }
 
 impl Default for Limits {
@@ -141,6 +144,7 @@ impl Default for Limits {
             new_connections: Rate { per_second: 500.0, burst: 1_000.0 },
             new_connections_per_address: Rate { per_second: 20.0, burst: 40.0 },
             spares_local_networks: true,
+            http_requests: Rate { per_second: 10.0, burst: 100.0 },
         }
     }
 }
@@ -244,6 +248,7 @@ mod tests {
                 artist: label(),
                 album: label(),
                 duration_ms: None,
+                waveform: Some("_".repeat(limits::WAVEFORM_COLUMNS).parse().expect("letters")),
             },
         });
         assert_eq!(bounds.check(&announce, announce.encode().len()), Ok(()));

@@ -19,12 +19,11 @@ use std::task::{Context, Poll, Waker};
 
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
 use futures_util::{Sink, Stream};
-use prometheus_client::metrics::gauge::Gauge;
 use tokio::task::unconstrained;
 
-use crate::limits::Limits;
 use crate::metrics::SocketKind;
 use crate::outbox::Undeliverable;
+use crate::queue::{Item, Queue};
 use crate::relay::Shared;
 use crate::socket::{Answer, Goodbye};
 
@@ -39,20 +38,13 @@ const ANSWERS: usize = 64;
 /// One connection's way out, shared by its task and the owner of its swarm.
 pub(crate) struct Line {
     state: Mutex<State>,
-    most_messages: usize,
-    most_bytes: usize,
 }
 
 struct State {
-    /// None in tests of the queue alone.
-    wire: Option<Wire>,
+    wire: Wire,
     /// Go ahead of what waits, so that a time pong is never behind a fan-out.
     answers: VecDeque<Answer>,
-    waiting: VecDeque<Item>,
-    /// Of what waits.
-    bytes: usize,
-    /// What waits in all queues of the relay.
-    total: Gauge,
+    waiting: Queue,
     /// The socket takes no more: the connection's task writes, everyone else queues.
     blocked: bool,
     /// Something was given to the socket and not pushed out yet.
@@ -75,23 +67,15 @@ pub(crate) struct Wire {
     pub(crate) kind: SocketKind,
 }
 
-/// What takes one place in the queue.
-enum Item {
-    One(Utf8Bytes),
-    Several(VecDeque<Utf8Bytes>),
-}
-
 impl Line {
-    /// A line over `wire`, whose queue keeps within `limits` and is counted in `total` too.
-    pub(crate) fn new(wire: Option<Wire>, limits: &Limits, total: &Gauge) -> Arc<Self> {
+    /// A line over `wire`, whose queue keeps within the relay's limits.
+    pub(crate) fn new(wire: Wire) -> Arc<Self> {
+        let waiting = Queue::new(&wire.relay.limits, &wire.relay.metrics.queue_bytes);
         let state = State {
-            // Nothing can be written where there is no socket.
-            blocked: wire.is_none(),
             wire,
             answers: VecDeque::new(),
-            waiting: VecDeque::new(),
-            bytes: 0,
-            total: total.clone(),
+            waiting,
+            blocked: false,
             unflushed: false,
             goodbye: None,
             last: None,
@@ -99,11 +83,7 @@ impl Line {
             ended: false,
             writer: None,
         };
-        Arc::new(Self {
-            state: Mutex::new(state),
-            most_messages: limits.queue_messages.max(1),
-            most_bytes: limits.queue_bytes,
-        })
+        Arc::new(Self { state: Mutex::new(state) })
     }
 
     /// A number for one more outbox. Whatever the one before it said at its end is void.
@@ -127,7 +107,7 @@ impl Line {
             return Ok(());
         }
         if state.blocked {
-            return self.queue(&mut state, Item::One(frame));
+            return state.waiting.push(Item::One(frame));
         }
         state.give(Message::Text(frame));
         Ok(())
@@ -152,21 +132,7 @@ impl Line {
         if frames.is_empty() || state.is_over() {
             return Ok(());
         }
-        self.queue(&mut state, Item::Several(frames))
-    }
-
-    fn queue(&self, state: &mut State, item: Item) -> Result<(), Undeliverable> {
-        let length = item.len();
-        let full = state.waiting.len() >= self.most_messages;
-        if full || (state.bytes > 0 && state.bytes + length > self.most_bytes) {
-            return Err(Undeliverable);
-        }
-        state.count(length as i64);
-        state.waiting.push_back(item);
-        // A blocked socket wakes the connection's task by itself; a test has none.
-        #[cfg(test)]
-        state.wake();
-        Ok(())
+        state.waiting.push(Item::Several(frames))
     }
 
     /// Sends what was given.
@@ -182,8 +148,7 @@ impl Line {
     pub(crate) fn answer(&self, answer: Answer) -> Result<(), Undeliverable> {
         let mut state = self.state();
         if !state.blocked {
-            let Some(wire) = &state.wire else { return Ok(()) };
-            let message = answer.message(&wire.relay);
+            let message = answer.message(&state.wire.relay);
             state.give(message);
             state.flush();
             return Ok(());
@@ -197,8 +162,7 @@ impl Line {
 
     /// True when half of the queue is in use.
     pub(crate) fn is_busy(&self) -> bool {
-        let state = self.state();
-        state.waiting.len() > self.most_messages / 2 || state.bytes > self.most_bytes / 2
+        self.state().waiting.is_busy()
     }
 
     /// True when nothing waits.
@@ -225,7 +189,7 @@ impl Line {
             return;
         }
         let queued = match frame {
-            Some(frame) if state.blocked => self.queue(&mut state, Item::One(frame)),
+            Some(frame) if state.blocked => state.waiting.push(Item::One(frame)),
             Some(frame) => {
                 state.give(Message::Text(frame));
                 Ok(())
@@ -254,10 +218,7 @@ impl Line {
         &self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Message, axum::Error>>> {
-        match &mut self.state().wire {
-            Some(wire) => Pin::new(&mut wire.socket).poll_next(context),
-            None => Poll::Pending,
-        }
+        Pin::new(&mut self.state().wire.socket).poll_next(context)
     }
 
     /// Works off what waits, for the connection's task. Ready when the connection is to end.
@@ -270,7 +231,7 @@ impl Line {
             if let Some(goodbye) = state.goodbye {
                 return Poll::Ready(goodbye);
             }
-            if !state.blocked || state.wire.is_none() {
+            if !state.blocked {
                 return Poll::Pending;
             }
             if state.poll_flush(context).is_pending() {
@@ -321,21 +282,6 @@ impl Line {
         .await
     }
 
-    /// What a test finds in the queue.
-    #[cfg(test)]
-    pub(crate) fn poll_taken(&self, context: &mut Context<'_>) -> Poll<Result<Utf8Bytes, Goodbye>> {
-        let mut state = self.state();
-        if let Some(goodbye) = state.goodbye {
-            return Poll::Ready(Err(goodbye));
-        }
-        state.writer = Some(context.waker().clone());
-        match (state.next_waiting(), state.last) {
-            (Some(frame), _) => Poll::Ready(Ok(frame)),
-            (None, Some(goodbye)) => Poll::Ready(Err(goodbye)),
-            (None, None) => Poll::Pending,
-        }
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing in here panics half-way through a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -345,9 +291,8 @@ impl Line {
 impl State {
     /// Gives a message to a socket that is not blocked.
     fn give(&mut self, message: Message) {
-        let Some(wire) = &mut self.wire else { return };
         let is_frame = matches!(message, Message::Text(_));
-        let socket = &mut wire.socket;
+        let Wire { socket, relay, kind } = &mut self.wire;
         let mut message = Some(message);
         let given = at_once(|context| {
             if let Some(message) = message.take()
@@ -359,7 +304,7 @@ impl State {
             Pin::new(&mut *socket).poll_ready(context).map_err(|_| ())
         });
         if is_frame {
-            wire.relay.metrics.frames_sent.inc(wire.kind);
+            relay.metrics.frames_sent.inc(*kind);
         }
         self.unflushed = true;
         self.settle(given);
@@ -374,9 +319,8 @@ impl State {
         if self.blocked || !self.unflushed {
             return;
         }
-        let Some(wire) = &mut self.wire else { return };
-        let flushed =
-            at_once(|context| Pin::new(&mut wire.socket).poll_flush(context).map_err(|_| ()));
+        let socket = &mut self.wire.socket;
+        let flushed = at_once(|context| Pin::new(&mut *socket).poll_flush(context).map_err(|_| ()));
         self.unflushed = false;
         self.settle(flushed);
     }
@@ -395,8 +339,7 @@ impl State {
 
     /// Ready when everything given was sent, or can never be.
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Some(wire) = &mut self.wire else { return Poll::Ready(()) };
-        let flushed = Pin::new(&mut wire.socket).poll_flush(context);
+        let flushed = Pin::new(&mut self.wire.socket).poll_flush(context);
         flushed.map(|flushed| {
             self.unflushed = false;
             if flushed.is_err() {
@@ -413,59 +356,20 @@ impl State {
     }
 
     fn next(&mut self) -> Option<Message> {
-        if let (Some(wire), Some(answer)) = (&self.wire, self.answers.pop_front()) {
-            return Some(answer.message(&wire.relay));
+        match self.answers.pop_front() {
+            Some(answer) => Some(answer.message(&self.wire.relay)),
+            None => self.waiting.pop().map(Message::Text),
         }
-        self.next_waiting().map(Message::Text)
-    }
-
-    fn next_waiting(&mut self) -> Option<Utf8Bytes> {
-        let frame = match self.waiting.front_mut()? {
-            Item::Several(frames) if frames.len() > 1 => frames.pop_front(),
-            _ => match self.waiting.pop_front()? {
-                Item::One(frame) => Some(frame),
-                Item::Several(mut frames) => frames.pop_front(),
-            },
-        };
-        if self.waiting.is_empty() {
-            // A queue that was needed once is rarely needed again.
-            self.waiting = VecDeque::new();
-        }
-        frame.inspect(|frame| self.count(-(frame.len() as i64)))
     }
 
     fn forget(&mut self) {
         self.answers = VecDeque::new();
-        self.waiting = VecDeque::new();
-        self.count(-(self.bytes as i64));
-    }
-
-    /// Counts bytes that begin to wait, or no longer do.
-    fn count(&mut self, bytes: i64) {
-        self.bytes = self.bytes.saturating_add_signed(bytes as isize);
-        self.total.inc_by(bytes);
+        self.waiting.clear();
     }
 
     fn wake(&mut self) {
         if let Some(writer) = self.writer.take() {
             writer.wake();
-        }
-    }
-}
-
-impl Drop for State {
-    /// What was never taken out waits no longer.
-    fn drop(&mut self) {
-        self.forget();
-    }
-}
-
-impl Item {
-    /// In bytes.
-    fn len(&self) -> usize {
-        match self {
-            Self::One(frame) => frame.len(),
-            Self::Several(frames) => frames.iter().map(|frame| frame.len()).sum(),
         }
     }
 }

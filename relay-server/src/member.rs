@@ -13,14 +13,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::budget::Budget;
-use crate::metrics::{DropReason, MessageType, SocketKind};
+use crate::metrics::{Admission, DropReason, MessageType, SocketKind};
 use crate::ownership::Elsewhere;
 use crate::relay::Shared;
 use crate::room::{Join, Refusal};
 use crate::socket::{
     self, Answer, Answers, ConnectionId, Goodbye, Incoming, SocketReader, SocketWriter,
 };
-use crate::swarms::{Denial, Enter, SwarmCommand};
+use crate::swarms::{Denial, Enter, NOT_OWNER, SwarmCommand};
 use crate::time::TimeGrant;
 
 /// How a member's messages come.
@@ -123,12 +123,19 @@ async fn enter(
 ) -> Result<Entered, Goodbye> {
     loop {
         let answer = match inbound.read(reader).await? {
-            Read::Message(ClientMessage::Join { swarm_hash, user_id, alias, resume }) => {
+            Ok(ClientMessage::CarrierAsk { swarm_hash, challenge, user_id, standby }) => {
+                match relay.ownership.asked(&swarm_hash, &challenge, (user_id, standby)) {
+                    Some(carriage) => ServerMessage::Carriage(carriage),
+                    None => NOT_OWNER.reply_to("carrier:ask"),
+                }
+            }
+            Ok(ClientMessage::Join { swarm_hash, user_id, alias, resume, challenge }) => {
                 let again = ClientMessage::Join {
                     swarm_hash: swarm_hash.clone(),
                     user_id: user_id.clone(),
                     alias: alias.clone(),
                     resume: resume.clone(),
+                    challenge: challenge.clone(),
                 };
                 // Datagrams would go to the relay that passes messages on, which has no part in it.
                 let grant = match inbound.route {
@@ -138,7 +145,8 @@ async fn enter(
                 let time = grant.as_ref().map(TimeGrant::service);
                 let turn = relay.turn.as_ref();
                 let ice = turn.map_or_else(Vec::new, |turn| turn.grant(inbound.arrived, &user_id));
-                let join = Join { user_id, alias, resume, time, ice, relays: Vec::new() };
+                let (relays, carrier) = (Vec::new(), None);
+                let join = Join { user_id, alias, resume, time, ice, relays, challenge, carrier };
                 let connection = relay.next_connection();
                 let outbox = writer.outbox();
                 let (answer, answered) = oneshot::channel();
@@ -153,6 +161,7 @@ async fn enter(
                     }
                     Err(Denial::Refused(refusal)) => refusal.reply_to("join"),
                     Err(Denial::Elsewhere(Elsewhere { public: Some(url), epoch, .. })) => {
+                        relay.metrics.turned_away.inc(Admission::Moved);
                         let moved = ServerMessage::Moved { url: Some(url), epoch };
                         writer.send(moved.encode().into()).await?;
                         return Err(Goodbye::MOVED);
@@ -162,20 +171,26 @@ async fn enter(
                             let passed_on = PassedOn { owner, client, join: again };
                             return Ok(Entered::There(Box::new(passed_on)));
                         }
-                        Route::ThroughRelay => return Err(Goodbye::UNSETTLED),
+                        Route::ThroughRelay => return Err(unsettled(relay)),
                     },
-                    Err(Denial::Unsettled) => return Err(Goodbye::UNSETTLED),
+                    Err(Denial::Unsettled) => return Err(unsettled(relay)),
                 }
             }
-            Read::Message(_) => {
+            Ok(_) => {
                 Refusal { code: ErrorCode::NotJoined, message: "the first message must be `join`" }
                     .reply()
             }
-            Read::Refused(Some(error)) => error,
-            Read::Refused(None) => continue,
+            Err(Some(error)) => *error,
+            Err(None) => continue,
         };
         writer.send(answer.encode().into()).await?;
     }
+}
+
+/// Turns one away who can not be told which relay keeps its swarm.
+pub(crate) fn unsettled(relay: &Shared) -> Goodbye {
+    relay.metrics.turned_away.inc(Admission::Unsettled);
+    Goodbye::UNSETTLED
 }
 
 /// Passes messages to the swarm until the connection ends.
@@ -188,11 +203,9 @@ async fn listen(
     loop {
         let answer = match inbound.read(reader).await {
             Err(goodbye) => return goodbye,
-            Ok(Read::Message(ClientMessage::Leave)) => return Goodbye::DONE,
-            Ok(Read::Message(ClientMessage::TimePing { t0 })) => {
-                Answer::Pong { t0, t1: inbound.arrived }
-            }
-            Ok(Read::Message(message)) => {
+            Ok(Ok(ClientMessage::Leave)) => return Goodbye::DONE,
+            Ok(Ok(ClientMessage::TimePing { t0 })) => Answer::Pong { t0, t1: inbound.arrived },
+            Ok(Ok(message)) => {
                 let message = Box::new(message);
                 let command = SwarmCommand::Message { connection: place.connection, message };
                 // Waiting here holds back this member alone.
@@ -202,8 +215,8 @@ async fn listen(
                 }
                 continue;
             }
-            Ok(Read::Refused(Some(error))) => Answer::Text(error.encode().into()),
-            Ok(Read::Refused(None)) => continue,
+            Ok(Err(Some(error))) => Answer::Text(error.encode().into()),
+            Ok(Err(None)) => continue,
         };
         // A full queue means that the member reads no answers; it will miss this one.
         if answers.try_send(answer).is_err() {
@@ -220,12 +233,8 @@ struct Inbound {
     budget: Budget,
 }
 
-/// What a frame was.
-enum Read {
-    Message(ClientMessage),
-    /// Not a message, or one too many; the answer may be silence.
-    Refused(Option<ServerMessage>),
-}
+/// What a frame was: a message, or nothing of use, whose answer may be silence.
+type Read = Result<ClientMessage, Option<Box<ServerMessage>>>;
 
 impl Inbound {
     fn new(relay: &Arc<Shared>, route: Route) -> Self {
@@ -252,12 +261,9 @@ impl Inbound {
         }
         if !self.budget.admits(arrived, &decoded) {
             metrics.dropped.inc(DropReason::RateLimited);
-            return Ok(Read::Refused(self.budget.complaint(arrived)));
+            return Ok(Err(self.budget.complaint(arrived).map(Box::new)));
         }
-        Ok(match decoded {
-            Ok(message) => Read::Message(message),
-            Err(error) => Read::Refused(Some(error.into())),
-        })
+        Ok(decoded.map_err(|error| Some(Box::new(error.into()))))
     }
 
     fn decode(&self, text: &str) -> Result<ClientMessage, DecodeError> {

@@ -19,7 +19,9 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use protocol::Span;
 
-pub(crate) use labels::{Admission, CloseCode, DropReason, Label, MessageType, SocketKind, Via};
+pub(crate) use labels::{
+    Admission, CloseCode, DropReason, Label, MessageType, Move, SocketKind, Toward, Via, Write,
+};
 
 /// The media type of [`Metrics::page`].
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -54,9 +56,9 @@ macro_rules! metrics {
 
 metrics! {
     /// How much is going on, and has been since the start.
-    #[derive(Debug, Default)]
+    #[derive(Clone, Debug, Default)]
     pub(crate) struct Metrics {
-        /// 1 while new members are let in, 0 while the relay drains or is full.
+        /// 1 while new members are let in, 0 while the relay drains, is full or has no lease.
         pub(crate) ready: Gauge,
         /// Seconds since the start.
         pub(crate) uptime_seconds: Gauge,
@@ -102,6 +104,16 @@ metrics! {
         pub(crate) tracker_answers: Counter,
         /// Requests that the tracker refused: badly formed, or not allowed.
         pub(crate) tracker_refusals: Counter,
+        /// 1 while this relay may decide for its swarms, as one that is alone always may.
+        pub(crate) lease_held: Gauge,
+        /// Questions that Redis did not answer, or not as it should.
+        pub(crate) redis_failures: Counter,
+        /// Decisions that were to be written down for the next owner, by what became of that.
+        pub(crate) writes: Counters<Write>,
+        /// Swarms of this relay that went to another one, by reason.
+        pub(crate) swarms_moved: Counters<Move>,
+        /// Frames passed on for members of swarms that other relays keep, by direction.
+        pub(crate) proxied_frames: Counters<Toward>,
     }
 }
 
@@ -276,7 +288,10 @@ mod tests {
         check::<CloseCode>();
         check::<DropReason>();
         check::<MessageType>();
+        check::<Move>();
         check::<SocketKind>();
+        check::<Toward>();
         check::<Via>();
+        check::<Write>();
     }
 }

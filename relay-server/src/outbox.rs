@@ -96,104 +96,148 @@ impl Drop for Outbox {
     }
 }
 
-/// An outbox without a socket, and what it holds.
 #[cfg(test)]
-pub(crate) fn outbox(
-    limits: &crate::limits::Limits,
-    total: &prometheus_client::metrics::gauge::Gauge,
-) -> (Outbox, OutboxReader) {
-    let line = Line::new(None, limits, total);
-    (Outbox::new(line.clone()), OutboxReader(line))
-}
+pub(crate) mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
 
-/// Takes out of a queue what a socket would be given.
-#[cfg(test)]
-pub(crate) struct OutboxReader(Arc<Line>);
-
-#[cfg(test)]
-impl OutboxReader {
-    /// The next message in order, or how to part once the outbox hangs up or is dropped.
-    pub(crate) async fn next(&mut self) -> Result<Utf8Bytes, Goodbye> {
-        std::future::poll_fn(|context| self.0.poll_taken(context)).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use prometheus_client::metrics::gauge::Gauge;
+    use axum::extract::ws::WebSocketUpgrade;
+    use axum::routing::get;
+    use axum::{Router, serve};
+    use futures_util::StreamExt as _;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::sync::mpsc;
+    use tokio::time::timeout;
+    use tokio_tungstenite::{WebSocketStream, client_async};
 
     use super::*;
     use crate::limits::Limits;
+    use crate::metrics::SocketKind;
+    use crate::relay::{Keeping, Shared};
+    use crate::socket::{self, SocketWriter};
 
-    #[tokio::test]
-    async fn messages_come_out_in_the_order_in_which_they_went_in() {
-        let (mut outbox, mut reader) = outbox(&Limits::default(), &Gauge::default());
-        outbox.push("a".into()).expect("room");
-        outbox.push_together(vec!["b".into(), "c".into()]).expect("room");
-        outbox.push_droppable("d".into()).expect("room");
-        for expected in ["a", "b", "c", "d"] {
-            assert_eq!(reader.next().await.expect("a message").as_str(), expected);
+    /// Far longer than any wait here.
+    const DEADLINE: Duration = Duration::from_secs(10);
+
+    /// A frame of which systems hold some hundreds for one who does not read.
+    const LONG: usize = 60_000;
+
+    /// The relay's end of a connection and the other one.
+    pub(crate) struct Connection {
+        pub(crate) writer: SocketWriter,
+        pub(crate) client: Client,
+        _reader: socket::SocketReader,
+    }
+
+    /// Who is told things.
+    pub(crate) struct Client(WebSocketStream<TcpStream>);
+
+    impl Connection {
+        /// Opens a WebSocket on this computer.
+        pub(crate) async fn open(relay: &Arc<Shared>) -> Self {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+            let address = listener.local_addr().expect("an address");
+            let (opened, mut open) = mpsc::channel(1);
+            let take = async move |upgrade: WebSocketUpgrade| {
+                socket::bounded(upgrade, SocketKind::Member).on_upgrade(async move |socket| {
+                    let _ = opened.send(socket).await;
+                })
+            };
+            let serving =
+                tokio::spawn(serve(listener, Router::new().route("/", get(take))).into_future());
+            let stream = TcpStream::connect(address).await.expect("it listens");
+            let (client, _) = client_async("ws://localhost/", stream).await.expect("a WebSocket");
+            let socket = open.recv().await.expect("the same WebSocket");
+            serving.abort();
+            let (reader, writer) = socket::split(socket, relay, SocketKind::Member);
+            Self { writer, client: Client(client), _reader: reader }
         }
-        assert!(outbox.is_drained());
     }
 
-    #[test]
-    fn what_can_be_made_up_for_leaves_half_of_the_queue_to_the_rest() {
-        let (mut outbox, _reader) =
-            outbox(&Limits { queue_messages: 10, ..Limits::default() }, &Gauge::default());
-        let droppable = (0..20).take_while(|_| outbox.push_droppable("x".into()).is_ok()).count();
-        let needed = (0..20).take_while(|_| outbox.push("x".into()).is_ok()).count();
-        assert_eq!((droppable, needed), (6, 4));
-    }
+    impl Client {
+        /// The next message.
+        pub(crate) async fn next(&mut self) -> String {
+            self.next_within(DEADLINE).await.expect("a message in time")
+        }
 
-    #[test]
-    fn bytes_are_bounded_except_for_what_finds_the_queue_empty() {
-        let (mut outbox, _reader) =
-            outbox(&Limits { queue_bytes: 100, ..Limits::default() }, &Gauge::default());
-        let large: Utf8Bytes = "x".repeat(1_000).into();
-        outbox.push_together(vec![large.clone(), large.clone()]).expect("an empty queue");
-        assert_eq!(outbox.push(large), Err(Undeliverable));
-        assert_eq!(outbox.push("x".into()), Err(Undeliverable));
+        /// What has come already: what was sent before is in the system's hands, and the
+        /// runtime looks there once it has nothing else to do.
+        pub(crate) async fn come_already(&mut self) -> Option<String> {
+            self.next_within(Duration::from_millis(1)).await
+        }
+
+        async fn next_within(&mut self, wait: Duration) -> Option<String> {
+            let next = timeout(wait, self.0.next()).await.ok()?;
+            let frame = next.expect("an open connection").expect("a frame");
+            Some(frame.into_text().expect("text").to_string())
+        }
     }
 
     #[tokio::test]
     async fn finishing_lets_what_waits_go_first() {
-        let (mut outbox, mut reader) = outbox(&Limits::default(), &Gauge::default());
-        outbox.push("a".into()).expect("room");
-        outbox.finish(Some("b".into()), Goodbye::MOVED);
-        for expected in ["a", "b"] {
-            assert_eq!(reader.next().await.expect("a message").as_str(), expected);
-        }
-        assert_eq!(reader.next().await, Err(Goodbye::MOVED));
+        let Connection { mut writer, mut client, _reader } = open(Limits::default()).await;
+        let mut outbox = writer.outbox();
+        let filled = fill(&mut outbox);
+        assert!(!outbox.is_drained());
+        outbox.finish(Some("last".into()), Goodbye::MOVED);
+        let reading = async {
+            for _ in 0..filled {
+                assert_eq!(client.next().await.len(), LONG);
+            }
+            assert_eq!(client.next().await, "last");
+        };
+        let parting = timeout(DEADLINE, writer.run());
+        let (goodbye, ()) = tokio::join!(parting, reading);
+        assert_eq!(goodbye, Ok(Goodbye::MOVED));
     }
 
     #[tokio::test]
     async fn one_who_does_not_read_is_not_waited_for_when_all_is_finished() {
-        let (mut outbox, mut reader) =
-            outbox(&Limits { queue_messages: 1, ..Limits::default() }, &Gauge::default());
-        outbox.push("never read".into()).expect("room");
-        outbox.finish(Some("nor this".into()), Goodbye::MOVED);
-        assert_eq!(reader.next().await, Err(Goodbye::MOVED));
+        let limits = Limits { queue_messages: 1, ..Limits::default() };
+        let Connection { mut writer, client: _client, _reader } = open(limits).await;
+        let mut outbox = writer.outbox();
+        fill(&mut outbox);
+        outbox.finish(Some("never read".into()), Goodbye::MOVED);
+        assert_eq!(timeout(DEADLINE, writer.run()).await, Ok(Goodbye::MOVED));
     }
 
     #[tokio::test]
     async fn hanging_up_overtakes_what_waits() {
-        let (mut outbox, mut reader) = outbox(&Limits::default(), &Gauge::default());
-        outbox.push("never read".into()).expect("room");
+        let Connection { mut writer, client: _client, _reader } = open(Limits::default()).await;
+        let mut outbox = writer.outbox();
+        fill(&mut outbox);
+        assert!(!outbox.is_drained());
         outbox.hang_up(Goodbye::TOO_SLOW);
-        assert_eq!(reader.next().await, Err(Goodbye::TOO_SLOW));
+        assert_eq!(timeout(DEADLINE, writer.run()).await, Ok(Goodbye::TOO_SLOW));
     }
 
     #[tokio::test]
-    async fn bytes_are_counted_among_all_that_wait_until_they_are_taken_out_or_forgotten() {
-        let total = Gauge::default();
-        let (mut outbox, mut reader) = outbox(&Limits::default(), &total);
-        outbox.push("12345".into()).expect("room");
-        outbox.push("123".into()).expect("room");
-        assert_eq!(total.get(), 8);
-        reader.next().await.expect("a message");
-        assert_eq!(total.get(), 3);
-        drop((outbox, reader));
-        assert_eq!(total.get(), 0);
+    async fn what_can_be_made_up_for_is_left_out_while_half_of_the_queue_is_in_use() {
+        let limits = Limits { queue_messages: 10, ..Limits::default() };
+        let Connection { writer, client: _client, _reader } = open(limits).await;
+        let mut outbox = writer.outbox();
+        fill(&mut outbox);
+        while outbox.push_droppable("x".into()).is_ok() {}
+        assert_eq!((0..20).take_while(|_| outbox.push("x".into()).is_ok()).count(), 4);
+    }
+
+    async fn open(limits: Limits) -> Connection {
+        let keeping = Keeping::alone(Default::default());
+        let terms = (limits, Default::default(), None);
+        let (relay, _mailboxes) = Shared::new(String::new(), terms, false, keeping);
+        Connection::open(&relay).await
+    }
+
+    /// Says as much as fits between the two ends and one frame more, which waits. Returns how
+    /// many frames that were.
+    fn fill(outbox: &mut Outbox) -> usize {
+        let frame: Utf8Bytes = "x".repeat(LONG).into();
+        let mut frames = 0;
+        while outbox.is_drained() {
+            outbox.push(frame.clone()).expect("room for one that waits");
+            outbox.flush();
+            frames += 1;
+        }
+        frames
     }
 }

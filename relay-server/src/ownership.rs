@@ -2,13 +2,16 @@
 //!
 //! A swarm is kept by one relay at a time, its owner: one clock, one order of messages, one
 //! list of members. A relay that is [`Alone`] owns every swarm. Where several share their
-//! swarms, [`cluster`] asks Redis, and only ever in a task of its own: the registry and the
+//! swarms, [`cluster`] asks Redis, and only ever in a task of its own; in an app, [`party`] does what
+//! the app decides: the registry and the
 //! swarms' tasks put questions here that never wait, and hear the answers as [`Verdict`]s.
 
 #![cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "a relay alone is told less"))]
 
 #[cfg(feature = "cluster")]
 pub(crate) mod cluster;
+#[cfg(feature = "cluster")]
+mod departures;
 #[cfg(feature = "cluster")]
 mod keeper;
 #[cfg(feature = "cluster")]
@@ -17,8 +20,11 @@ mod lease;
 mod ledger;
 #[cfg(feature = "cluster")]
 mod pace;
+pub(crate) mod party;
 
-use protocol::SwarmHash;
+use std::time::Duration;
+
+use protocol::{Carriage, Carrier, Challenge, Standby, SwarmHash, UserId};
 use tokio::sync::oneshot;
 
 use crate::room::Heritage;
@@ -44,8 +50,32 @@ pub(crate) trait Ownership: Send + Sync {
     /// Where members may come back to if this relay is gone.
     fn relays(&self) -> Vec<String>;
 
-    /// Gives every swarm to other relays, and tells when that is done. None if there are none.
-    fn drain(&self) -> Option<oneshot::Receiver<()>>;
+    /// Gives every swarm to other relays, each at a moment of its own in the time `within`, and
+    /// tells when that is done. None if there are no others.
+    fn drain(&self, within: Duration) -> Option<oneshot::Receiver<()>>;
+
+    /// A member wants to join a swarm that does not run here.
+    fn knocked(&self, _swarm: &SwarmHash, _user: &UserId) {}
+
+    /// A member is let into a swarm. The number of the ownership, if that rises by it.
+    fn admits(&self, _swarm: &SwarmHash, _user: &UserId) -> Option<u64> {
+        None
+    }
+
+    /// The member whose app carries the swarm, if one does, with the proof that was asked for.
+    fn carrier(&self, _swarm: &SwarmHash, _challenge: Option<&Challenge>) -> Option<Carrier> {
+        None
+    }
+
+    /// How an app that carries the swarm stands, for another one that does.
+    fn asked(
+        &self,
+        _swarm: &SwarmHash,
+        _challenge: &Challenge,
+        (_user, _standby): (UserId, Option<Standby>),
+    ) -> Option<Carriage> {
+        None
+    }
 }
 
 /// How the claim of a swarm was settled.
@@ -123,6 +153,11 @@ pub(crate) enum Verdict {
         /// What.
         settled: Settled,
     },
+    /// Whose a swarm is, for which joins wait, can be said now: it is to be claimed again.
+    AskAgain {
+        /// Which.
+        swarm: SwarmHash,
+    },
     /// A swarm kept here is another relay's.
     Taken {
         /// Which.
@@ -171,7 +206,7 @@ impl Ownership for Alone {
         Vec::new()
     }
 
-    fn drain(&self) -> Option<oneshot::Receiver<()>> {
+    fn drain(&self, _: Duration) -> Option<oneshot::Receiver<()>> {
         None
     }
 }

@@ -20,7 +20,8 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 use tracing::debug;
 
-use crate::member::PassedOn;
+use crate::member::{PassedOn, unsettled};
+use crate::metrics::{Counters, Toward};
 use crate::outbox::Outbox;
 use crate::relay::Shared;
 use crate::socket::{Goodbye, Incoming, SocketReader, SocketWriter};
@@ -51,17 +52,20 @@ pub(crate) async fn pass_on(
         // It may have died a moment ago: its swarms are free when its lease has run out.
         Ok(Err(error)) => {
             debug!(%error, "the relay that keeps the swarm can not be reached");
-            return Goodbye::UNSETTLED;
+            return unsettled(relay);
         }
-        Err(_) => return Goodbye::UNSETTLED,
+        Err(_) => return unsettled(relay),
     };
     let (mut to_owner, from_owner) = owner.split();
     let outbox = writer.outbox();
+    let passed_on = &relay.metrics.proxied_frames;
+    // Its `join`.
+    passed_on.inc(Toward::Owner);
     let goodbye = tokio::select! {
         biased;
         () = relay.leaving.cancelled() => Goodbye::SHUTTING_DOWN,
-        goodbye = forward(reader, &mut to_owner) => goodbye,
-        goodbye = back(from_owner, outbox) => goodbye,
+        goodbye = forward(reader, &mut to_owner, passed_on) => goodbye,
+        goodbye = back(from_owner, outbox, passed_on) => goodbye,
         goodbye = writer.run() => goodbye,
     };
     // So that the others see at once that the member has gone.
@@ -94,6 +98,7 @@ async fn connect(url: &str, client: IpAddr) -> Result<Owner, tungstenite::Error>
 async fn forward(
     reader: &mut SocketReader,
     to_owner: &mut (impl SinkExt<Message, Error = tungstenite::Error> + Unpin),
+    passed_on: &Counters<Toward>,
 ) -> Goodbye {
     loop {
         let message = match reader.next().await {
@@ -105,6 +110,7 @@ async fn forward(
         if to_owner.send(message).await.is_err() {
             return Goodbye::UNSETTLED;
         }
+        passed_on.inc(Toward::Owner);
     }
 }
 
@@ -112,6 +118,7 @@ async fn forward(
 async fn back(
     mut from_owner: impl StreamExt<Item = Result<Message, tungstenite::Error>> + Unpin,
     mut outbox: Outbox,
+    passed_on: &Counters<Toward>,
 ) -> Goodbye {
     let goodbye = loop {
         match from_owner.next().await {
@@ -120,6 +127,7 @@ async fn back(
                     return Goodbye::TOO_SLOW;
                 }
                 outbox.flush();
+                passed_on.inc(Toward::Member);
             }
             Some(Ok(Message::Close(Some(frame)))) => break Goodbye::passed_on(frame.code.into()),
             Some(Ok(_)) => {}

@@ -1,5 +1,8 @@
 //! Starts a relay, runs it, and ends it. Several can run in one process.
 
+mod error;
+mod lifeline;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -13,10 +16,9 @@ use time_socket::TimeSocket;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{debug, info, warn};
 
 use crate::access::Access;
@@ -25,10 +27,11 @@ use crate::door::{self, Arrival, Door, Keeper};
 use crate::limits::Limits;
 use crate::metrics::{Metrics, counted};
 #[cfg(feature = "cluster")]
-use crate::ownership::cluster::{self, ClusterError, ClusterPlace};
+use crate::ownership::cluster::{self, ClusterPlace};
+use crate::ownership::party::{self, Carrying, Knock, PartyKeeping, PartyPlace};
 use crate::ownership::{Alone, Ownership, Verdict};
 use crate::patience::Patient;
-use crate::socket::ConnectionId;
+use crate::socket::{ConnectionId, PARTING};
 use crate::status::{self, MetricsToken, Readiness};
 use crate::swarms::{self, Enter};
 use crate::time::{self, TimeGrant, TimeGrants};
@@ -37,6 +40,9 @@ use crate::tls::{self, Tls, TlsError, TlsFiles};
 use crate::tracker::{self, TrackerCommand};
 use crate::turn::TurnServer;
 use crate::web;
+pub use error::RelayError;
+pub(crate) use lifeline::Lifeline;
+use lifeline::until_aborted;
 
 /// How long connections may take to end when the relay shuts down.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
@@ -68,6 +74,7 @@ impl Relay {
             tls: None,
             #[cfg(feature = "cluster")]
             cluster: None,
+            party: None,
         }
     }
 }
@@ -87,6 +94,7 @@ pub struct RelayBuilder {
     tls: Option<TlsFiles>,
     #[cfg(feature = "cluster")]
     cluster: Option<ClusterPlace>,
+    party: Option<PartyPlace>,
 }
 
 impl RelayBuilder {
@@ -145,6 +153,13 @@ impl RelayBuilder {
         self
     }
 
+    /// Stands by for a party inside an app; see [`RunningRelay::carrying`]. By default everyone
+    /// is let in at once.
+    pub fn party(mut self, place: PartyPlace) -> Self {
+        self.party = Some(place);
+        self
+    }
+
     /// Speaks TLS with this certificate, which is read again whenever its files change.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, files: Option<TlsFiles>) -> Self {
@@ -175,17 +190,34 @@ impl RelayBuilder {
         let time_socket =
             TimeSocket::bind(local_addr).inspect_err(|error| warn!(%error, "no time by UDP")).ok();
         let closing = CancellationToken::new();
+        let (at_party, carrying) = match self.party.map(party::stand_by) {
+            Some((keeping, knocks)) => {
+                let PartyKeeping { ownership, clock, verdicts, carrying } = keeping;
+                let closing = closing.clone();
+                let metrics = Metrics::default();
+                let keeping = Keeping { ownership, clock, verdicts, closing, metrics };
+                (Some(keeping), Some((carrying, knocks)))
+            }
+            None => (None, None),
+        };
+        let by_itself = || at_party.unwrap_or_else(|| Keeping::alone(closing.clone()));
         #[cfg(feature = "cluster")]
         let (keeping, work) = match self.cluster {
             Some(place) => {
-                let membership = cluster::join(place, local_addr, closing.clone()).await?;
+                let metrics = Metrics::default();
+                let ties = (metrics.clone(), closing.clone());
+                let membership = cluster::join(place, local_addr, ties).await?;
                 let cluster::Membership { cluster, clock, verdicts, work } = membership;
-                (Keeping { ownership: Box::new(cluster), clock, verdicts, closing }, Some(work))
+                let ownership = Box::new(cluster);
+                (
+                    Keeping { ownership, clock, verdicts, closing: closing.clone(), metrics },
+                    Some(work),
+                )
             }
-            None => (Keeping::alone(closing), None),
+            None => (by_itself(), None),
         };
         #[cfg(not(feature = "cluster"))]
-        let keeping = Keeping::alone(closing);
+        let keeping = by_itself();
         let terms = (self.limits, self.access, self.turn);
         let (relay, Mailboxes { swarms, tracker, granted, keeper, verdicts }) =
             Shared::new(self.name, terms, time_socket.is_some(), keeping);
@@ -223,6 +255,7 @@ impl RelayBuilder {
             relay,
             #[cfg(feature = "tls")]
             tls,
+            carrying,
             _abort_on_drop: abort_on_drop,
         })
     }
@@ -238,40 +271,6 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), RelayErr
     Ok((listener, local_addr))
 }
 
-/// Why a relay could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum RelayError {
-    /// Another program listens there.
-    #[error("{address} is in use by another program")]
-    AddressInUse {
-        /// Where.
-        address: SocketAddr,
-    },
-    /// The system does not let this program listen there.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// The certificate can not be used.
-    #[cfg(feature = "tls")]
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The folder of files to serve does not exist.
-    #[error("{} is not a folder", dir.display())]
-    NoStaticDir {
-        /// The folder asked for.
-        dir: PathBuf,
-    },
-    /// It can not take part in its cluster.
-    #[cfg(feature = "cluster")]
-    #[error("this relay can not share its swarms")]
-    Cluster(#[from] ClusterError),
-}
-
 /// A relay at work. Dropping it ends it at once.
 pub struct RunningRelay {
     local_addr: SocketAddr,
@@ -279,6 +278,7 @@ pub struct RunningRelay {
     relay: Arc<Shared>,
     #[cfg(feature = "tls")]
     tls: Option<Arc<Tls>>,
+    carrying: Option<(Carrying, mpsc::Receiver<Knock>)>,
     _abort_on_drop: DropGuard,
 }
 
@@ -308,28 +308,37 @@ impl RunningRelay {
         self.relay.metrics_page()
     }
 
+    /// The app's hand on a relay that was built with [`RelayBuilder::party`], and what happens at
+    /// its door. To be taken once.
+    pub fn carrying(&mut self) -> Option<(Carrying, mpsc::Receiver<Knock>)> {
+        self.carrying.take()
+    }
+
     /// Prepares the end: from now on the relay is not ready and lets nobody in. Its swarms part
     /// one after the other, each as a whole and at a moment drawn from `within`, so that their
     /// members do not all come back elsewhere at once; what they say until then is still passed
-    /// on, and the time is answered. Returns once everyone has left, a little after `within` at
+    /// on, and the time is answered. Returns once everyone has left, a second after `within` at
     /// the latest. [`Self::shutdown`] comes next.
     ///
-    /// In a cluster the swarms are given to other relays first, and their members told where to go.
+    /// In a cluster the swarms are given to other relays first, and their members told where to
+    /// go: over half of the time. The last quarter is for what could not be given away by then.
     pub async fn drain(&self, within: Duration) {
         let relay = &self.relay;
+        let deadline = Instant::now() + within;
         relay.readiness.drain();
-        if let Some(given_away) = relay.ownership.drain() {
+        if let Some(given_away) = relay.ownership.drain(within / 2) {
             info!(swarms = self.swarms(), "giving the swarms to other relays");
-            if timeout(within + SHUTDOWN_GRACE, given_away).await.is_err() {
+            if !matches!(timeout_at(deadline - within / 4, given_away).await, Ok(Ok(()))) {
                 warn!(swarms = self.swarms(), "not every swarm could be given to another relay");
             }
         }
         // Whoever drains first says how long.
-        let _ = relay.part_within.set(within);
+        let left = deadline.saturating_duration_since(Instant::now());
+        let _ = relay.part_within.set(left);
         relay.leaving.cancel();
         relay.sockets.close();
-        info!(members = self.members(), ?within, "relay drains");
-        if timeout(within + SHUTDOWN_GRACE, relay.sockets.wait()).await.is_err() {
+        info!(members = self.members(), within = ?left, "relay drains");
+        if timeout_at(deadline + PARTING, relay.sockets.wait()).await.is_err() {
             debug!("some connections did not end in time");
         }
     }
@@ -413,6 +422,8 @@ pub(crate) struct Keeping {
     pub(crate) clock: RelayClock,
     pub(crate) verdicts: mpsc::Receiver<Verdict>,
     pub(crate) closing: CancellationToken,
+    /// In which Redis's failures are counted.
+    pub(crate) metrics: Metrics,
 }
 
 impl Keeping {
@@ -420,7 +431,8 @@ impl Keeping {
     pub(crate) fn alone(closing: CancellationToken) -> Self {
         // Nobody ever says anything in there.
         let (_, verdicts) = mpsc::channel(1);
-        Self { ownership: Box::new(Alone), clock: RelayClock::start(), verdicts, closing }
+        let (ownership, clock) = (Box::new(Alone), RelayClock::start());
+        Self { ownership, clock, verdicts, closing, metrics: Metrics::default() }
     }
 }
 
@@ -431,11 +443,10 @@ impl Shared {
         answers_datagrams: bool,
         keeping: Keeping,
     ) -> (Arc<Self>, Mailboxes) {
-        let Keeping { ownership, clock, verdicts, closing } = keeping;
+        let Keeping { ownership, clock, verdicts, closing, metrics } = keeping;
         let (swarms, swarms_out) = mpsc::channel(swarms::REGISTRY_MAILBOX);
         let (tracker, tracker_out) = mpsc::channel(tracker::MAILBOX);
         let (to_time, granted) = mpsc::channel(time::MAILBOX);
-        let metrics = Metrics::default();
         let (door, keeper) = Door::new(&limits, clock.now());
         let relay = Self {
             name,
@@ -470,7 +481,7 @@ impl Shared {
 
     /// Ties a WebSocket's task, which someone else runs, to the relay's life from this moment on.
     pub(crate) fn lifeline(&self) -> Lifeline {
-        Lifeline { abort: self.abort.clone(), counted: self.sockets.token() }
+        Lifeline::new(self.abort.clone(), self.sockets.token())
     }
 
     /// Resolves when the caller, a swarm or a connection without one, should part because the
@@ -491,6 +502,7 @@ impl Shared {
         let uptime = self.clock.uptime().as_secs();
         self.metrics.uptime_seconds.set(i64::try_from(uptime).unwrap_or(i64::MAX));
         self.metrics.ready.set(i64::from(status::obstacles(self).is_empty()));
+        self.metrics.lease_held.set(i64::from(self.ownership.holds()));
         self.metrics.page()
     }
 
@@ -502,38 +514,6 @@ impl Shared {
     /// A name for one more connection.
     pub(crate) fn next_connection(&self) -> ConnectionId {
         ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
-/// Keeps a shutdown waiting for a task, and ends the task when the relay is dropped.
-pub(crate) struct Lifeline {
-    abort: CancellationToken,
-    counted: TaskTrackerToken,
-}
-
-impl Lifeline {
-    /// Runs the task.
-    pub(crate) fn run(
-        self,
-        task: impl Future<Output = ()> + Send + 'static,
-    ) -> impl Future<Output = ()> + Send + 'static {
-        let Self { abort, counted } = self;
-        let task = until_aborted(abort, task);
-        async move {
-            task.await;
-            drop(counted);
-        }
-    }
-}
-
-fn until_aborted(
-    abort: CancellationToken,
-    task: impl Future<Output = ()> + Send + 'static,
-) -> impl Future<Output = ()> + Send + 'static {
-    // Every async layer around a future stores it once more; a pointer costs less.
-    let task = Box::pin(task);
-    async move {
-        let _ = abort.run_until_cancelled(task).await;
     }
 }
 

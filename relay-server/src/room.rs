@@ -18,14 +18,16 @@ use std::net::SocketAddr;
 use protocol::ice::IceServer;
 use protocol::ids::{Alias, FileId};
 use protocol::limits::{MAX_FILE_SIZE, MAX_START_AHEAD_MS};
-use protocol::message::{FileReadiness, Joined, PeerInfo, Playback, PresenceAction};
+use protocol::message::{FileReadiness, Joined, PeerInfo, Playback, PresenceAction, Queue};
 use protocol::sync::TimeService;
-use protocol::{ClientMessage, ErrorCode, ServerMessage, Span, SwarmTime, UserId};
+use protocol::{
+    Carrier, Challenge, ClientMessage, ErrorCode, ServerMessage, Span, Standby, SwarmTime, UserId,
+};
 use sync_core::director::{Claim, DirectorSeat, SeatChange};
 use sync_core::schedule::{PlayoutPlan, Schedule};
 
 use crate::limits::Limits;
-use files::SharedFiles;
+use files::{SharedFiles, gone};
 pub(crate) use heritage::{Decided, Heritage};
 pub(crate) use refusal::Refusal;
 use refusal::type_name;
@@ -52,8 +54,11 @@ pub(crate) struct Room {
     files: SharedFiles,
     selection: Option<FileId>,
     schedule: Schedule,
+    queue: Queue,
     /// Until when those who were with the former owner may come back as what they were.
     grace_until: Option<SwarmTime>,
+    /// By what the director is known who was with the former owner, until then.
+    awaited: Option<String>,
 }
 
 struct Member {
@@ -67,6 +72,10 @@ struct Member {
     ice: Vec<IceServer>,
     /// Where it may come back to.
     relays: Vec<String>,
+    /// Whose app carries this relay, with the proof this member asked for.
+    carrier: Option<Carrier>,
+    /// Where its own relay can be reached.
+    standby: Option<Standby>,
 }
 
 /// A member at the door.
@@ -84,6 +93,10 @@ pub(crate) struct Join {
     pub(crate) ice: Vec<IceServer>,
     /// Where it may come back to.
     pub(crate) relays: Vec<String>,
+    /// For the proof of who carries this relay.
+    pub(crate) challenge: Option<Challenge>,
+    /// Whose app carries it, with that proof.
+    pub(crate) carrier: Option<Carrier>,
 }
 
 /// A message to send.
@@ -118,7 +131,9 @@ impl Room {
             files: SharedFiles::default(),
             selection: None,
             schedule: Schedule::silent(),
+            queue: Queue::default(),
             grace_until: None,
+            awaited: None,
         }
     }
 
@@ -127,9 +142,9 @@ impl Room {
         self.members.is_empty()
     }
 
-    /// Lets a member in. `fresh_resume` becomes its secret, unless it proves to be a member
-    /// already by the secret it has: then it takes its own place again, and the caller ends
-    /// the connection that held it.
+    /// Lets a member in. `fresh_resume` becomes its secret, unless it proves by the secret it has
+    /// to be a member already, or the director who was with the former owner. A member takes its
+    /// own place again, and the caller ends the connection that held it.
     ///
     /// # Errors
     ///
@@ -140,7 +155,7 @@ impl Room {
         join: Join,
         fresh_resume: String,
     ) -> Result<Vec<Output>, Refusal> {
-        let Join { user_id, alias, resume, time, ice, relays } = join;
+        let Join { user_id, alias, resume, time, ice, relays, challenge: _, carrier } = join;
         let mut outputs = Vec::new();
         if let Some(member) = self.members.get_mut(&user_id) {
             if resume.as_deref() != Some(&member.resume) {
@@ -151,6 +166,7 @@ impl Room {
                 });
             }
             (member.time, member.ice, member.relays) = (time, ice, relays);
+            member.carrier = carrier;
             if member.alias != alias {
                 member.alias = alias;
                 outputs.push(self.came(&user_id));
@@ -162,14 +178,17 @@ impl Room {
                     message: "the swarm has as many members as this relay allows",
                 });
             }
+            let resume = self.secret_of(&user_id, resume, fresh_resume)?;
             let member = Member {
                 alias,
                 readiness: Vec::new(),
                 addresses: Vec::new(),
-                resume: fresh_resume,
+                resume,
                 time,
                 ice,
                 relays,
+                carrier,
+                standby: None,
             };
             self.members.insert(user_id.clone(), member);
             outputs.push(self.came(&user_id));
@@ -241,6 +260,7 @@ impl Room {
                 alias: member.alias.clone(),
                 readiness: member.readiness.clone(),
                 addresses: member.addresses.clone(),
+                standby: member.standby.clone(),
             })
             .collect()
     }
@@ -256,8 +276,10 @@ impl Room {
                 code: ErrorCode::AlreadyJoined,
                 message: "this connection is in a swarm already; open another one",
             }),
-            // Both end at the connection.
-            ClientMessage::Leave | ClientMessage::TimePing { .. } => Ok(Vec::new()),
+            // These end at the connection.
+            ClientMessage::Leave
+            | ClientMessage::TimePing { .. }
+            | ClientMessage::CarrierAsk { .. } => Ok(Vec::new()),
             ClientMessage::DirectorAssert { user_id } => {
                 let change = self.as_sender(from, &user_id)?.assert(from)?;
                 Ok(self.seated(from, change))
@@ -300,6 +322,12 @@ impl Room {
                 let message = ServerMessage::Stop { term: self.seat.term() };
                 Ok(self.told_all(message))
             }
+            ClientMessage::Queue(queue) => {
+                self.check_director(from)?;
+                self.queue.clone_from(&queue);
+                let message = ServerMessage::Queue { queue, term: self.seat.term() };
+                Ok(self.told_all(message))
+            }
             ClientMessage::Arm(arm) => {
                 self.check_director(from)?;
                 self.files.check_shared(&arm.file_id)?;
@@ -318,6 +346,7 @@ impl Room {
             ClientMessage::Reach(reach) => {
                 let Some(member) = self.members.get_mut(from) else { return Ok(Vec::new()) };
                 member.addresses.clone_from(&reach.addresses);
+                member.standby.clone_from(&reach.standby);
                 let message = ServerMessage::Reach { user_id: from.clone(), reach };
                 Ok(vec![Output { to: Audience::AllBut(from.clone()), message }])
             }
@@ -387,32 +416,6 @@ impl Room {
         }
     }
 
-    fn withdraw(&mut self, from: &UserId, file_id: &FileId) -> Result<Vec<Output>, Refusal> {
-        self.files.check_shared(file_id)?;
-        let directs = self.seat.is_director(from);
-        if !directs && !self.files.is_owner(file_id, from) {
-            return Err(Refusal {
-                code: ErrorCode::NotDirector,
-                message: "only the director and those who announced a file may withdraw it",
-            });
-        }
-        let on_air = self.is_on_air(file_id);
-        if on_air && !directs {
-            return Err(Refusal {
-                code: ErrorCode::NotDirector,
-                message: "this file plays; only the director may end it",
-            });
-        }
-        let mut outputs = Vec::new();
-        if on_air {
-            self.schedule = Schedule::silent();
-            outputs.extend(self.told_all(ServerMessage::Stop { term: self.seat.term() }));
-        }
-        self.remove_file(file_id);
-        outputs.extend(self.told_all(ServerMessage::FileWithdraw { file_id: file_id.clone() }));
-        Ok(outputs)
-    }
-
     fn update_readiness(
         &mut self,
         from: &UserId,
@@ -441,41 +444,7 @@ impl Room {
         Ok(outputs)
     }
 
-    /// Withdraws the files that nobody can give any more. What is selected or on air stays:
-    /// members may still hold enough of it to play on.
-    fn drop_lost_files(&mut self) -> Vec<Output> {
-        // Asked at every `readiness`, of which there are many.
-        if self.files.without_owner().next().is_none() {
-            return Vec::new();
-        }
-        let lost: Vec<FileId> = self
-            .files
-            .without_owner()
-            .filter(|file| self.selection.as_ref() != Some(&file.file_id))
-            .filter(|file| !self.is_on_air(&file.file_id))
-            .filter(|file| !self.members.values().any(|member| member.holds(file)))
-            .map(|file| file.file_id.clone())
-            .collect();
-        let mut outputs = Vec::new();
-        for file_id in lost {
-            self.remove_file(&file_id);
-            outputs.extend(self.told_all(ServerMessage::FileWithdraw { file_id }));
-        }
-        outputs
-    }
-
-    fn remove_file(&mut self, file_id: &FileId) {
-        self.files.remove(file_id);
-        if self.selection.as_ref() == Some(file_id) {
-            self.selection = None;
-        }
-    }
-
-    fn is_on_air(&self, file_id: &FileId) -> bool {
-        self.schedule.plans().iter().any(|plan| plan.file_id == *file_id)
-    }
-
-    /// A message for everyone, and the files that may go because of what it says.
+    /// A decision for everyone, and the files that may go because of what it says.
     fn told_all(&mut self, message: ServerMessage) -> Vec<Output> {
         let may_free_files = matches!(
             message,
@@ -484,8 +453,10 @@ impl Room {
                 | ServerMessage::Stop { .. }
         );
         let mut outputs = vec![Output { to: Audience::All, message }];
-        if may_free_files {
-            outputs.extend(self.drop_lost_files());
+        let lost = if may_free_files { self.lost_files() } else { Vec::new() };
+        for file_id in lost {
+            self.withdraw_file(&file_id);
+            outputs.push(gone(file_id));
         }
         outputs
     }
@@ -518,6 +489,8 @@ impl Room {
             resume: member.map(|member| member.resume.clone()).unwrap_or_default(),
             epoch: self.epoch,
             relays: member.map(|member| member.relays.clone()).unwrap_or_default(),
+            carrier: member.and_then(|member| member.carrier.clone()),
+            queue: self.queue.clone(),
         }
     }
 }

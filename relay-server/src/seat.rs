@@ -105,10 +105,9 @@ impl<'a> Telling<'a> {
 
     /// Tells one member who is there.
     pub(crate) fn summarise(&mut self, seat: &mut Seat) {
-        let summary = self.summary.get_or_insert_with(|| {
-            let parts = snapshot::members(self.room.peers());
-            parts.iter().map(|part| part.encode().into()).collect()
-        });
+        let summary = self
+            .summary
+            .get_or_insert_with(|| into_frames(&ServerMessage::Peers { peers: self.room.peers() }));
         seat.owes_summary = seat.outbox.push_together(summary.clone()).is_err();
     }
 
@@ -126,10 +125,9 @@ impl<'a> Telling<'a> {
 
 /// Encoded once, however many members read it.
 pub(crate) fn frames_of(output: &Output) -> Vec<Utf8Bytes> {
-    match &output.message {
-        ServerMessage::Joined(joined) => {
-            snapshot::opening(joined.clone()).iter().map(|part| part.encode().into()).collect()
-        }
-        message => vec![message.encode().into()],
-    }
+    into_frames(&output.message)
+}
+
+fn into_frames(message: &ServerMessage) -> Vec<Utf8Bytes> {
+    snapshot::frames(message).into_iter().map(Utf8Bytes::from).collect()
 }

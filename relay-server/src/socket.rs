@@ -24,17 +24,21 @@ use crate::relay::Shared;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ConnectionId(pub(crate) u64);
 
-/// Bytes read from a socket at once.
+/// Bytes read from a member's socket at once.
 ///
 /// tungstenite sets this much aside for every connection; its default of 128 KiB would make
-/// idle members cost twelve times what they need. Control messages fit with room to spare.
-const READ_BUFFER: usize = 4 * 1024;
+/// idle members cost twelve times what they need. Control messages fit with room to spare, and
+/// a description of a WebRTC connection takes a second read.
+const MEMBER_READ_BUFFER: usize = 2 * 1024;
+
+/// The same of a tracker client's, whose announces carry five descriptions.
+const TRACKER_READ_BUFFER: usize = 4 * 1024;
 
 /// What tungstenite may hold back for one connection: four messages of the largest size.
 const WRITE_BUFFER_MAX: usize = 4 * MAX_MESSAGE;
 
 /// How long a goodbye may take to be sent, and the other side to answer it.
-const PARTING: Duration = Duration::from_secs(1);
+pub(crate) const PARTING: Duration = Duration::from_secs(1);
 
 /// What a ping interval of zero is taken for.
 const SHORTEST_PING_INTERVAL: Duration = Duration::from_millis(1);
@@ -137,9 +141,13 @@ pub(crate) enum Answer {
 }
 
 /// Sets the bounds of a WebSocket before it is opened.
-pub(crate) fn bounded(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
+pub(crate) fn bounded(upgrade: WebSocketUpgrade, kind: SocketKind) -> WebSocketUpgrade {
+    let read_buffer = match kind {
+        SocketKind::Member => MEMBER_READ_BUFFER,
+        SocketKind::Tracker => TRACKER_READ_BUFFER,
+    };
     upgrade
-        .read_buffer_size(READ_BUFFER)
+        .read_buffer_size(read_buffer)
         .write_buffer_size(WRITE_BATCH)
         .max_write_buffer_size(WRITE_BUFFER_MAX)
         .max_message_size(MAX_MESSAGE)
@@ -154,8 +162,7 @@ pub(crate) fn split(
 ) -> (SocketReader, SocketWriter) {
     let limits = &relay.limits;
     let patience = limits.ping_interval + limits.pong_timeout;
-    let wire = Wire { socket, relay: relay.clone(), kind };
-    let line = Line::new(Some(wire), limits, &relay.metrics.queue_bytes);
+    let line = Line::new(Wire { socket, relay: relay.clone(), kind });
     (
         SocketReader {
             line: line.clone(),

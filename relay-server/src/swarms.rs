@@ -21,14 +21,15 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::debug;
 
-use crate::metrics::{Admission, DropReason, counted};
+use crate::metrics::{Admission, DropReason, Write, counted};
 use crate::outbox::Outbox;
-use crate::ownership::{Elsewhere, Leaving};
+use crate::ownership::{Elsewhere, Leaving, Stored};
 use crate::presence::{Gathering, Told};
 use crate::relay::Shared;
 use crate::room::{Audience, Heritage, Join, Output, Refusal, Room};
 use crate::seat::{Seat, Telling, frames_of};
 use crate::socket::{ConnectionId, Goodbye};
+pub(crate) use holding::NOT_OWNER;
 use holding::{Asked, Holding, News};
 pub(crate) use registry::run_registry;
 
@@ -187,7 +188,7 @@ impl SwarmTask {
     fn send_away(mut self, to: Option<Elsewhere>, mailbox: mpsc::Receiver<SwarmCommand>) -> Ended {
         debug!(swarm = self.swarm.short(), members = self.members.len(), "swarm moved");
         let kept_back = self.holding.take_back(&mut self.room);
-        self.deliver(kept_back);
+        self.deliver_what_is_left(kept_back);
         let epoch = to.as_ref().map_or(0, |to| to.epoch).max(self.room.epoch());
         let moved = ServerMessage::Moved { url: to.and_then(|to| to.public), epoch };
         let frame: Utf8Bytes = moved.encode().into();
@@ -218,9 +219,17 @@ impl SwarmTask {
     fn heard_of_holding(&mut self, news: News) {
         match news {
             News::Written(stored) => {
+                self.relay.metrics.writes.inc(match stored {
+                    Stored::Done => Write::Done,
+                    Stored::Fenced => Write::Fenced,
+                    Stored::Unknown => Write::Unknown,
+                });
                 let ownership = &*self.relay.ownership;
                 let outputs = self.holding.written(stored, &mut self.room, ownership);
-                self.deliver(outputs);
+                match stored {
+                    Stored::Done => self.deliver(outputs),
+                    Stored::Fenced | Stored::Unknown => self.deliver_what_is_left(outputs),
+                }
             }
             News::Released => self.holding.released(),
         }
@@ -260,7 +269,8 @@ impl SwarmTask {
                 if let Some(name) = decision
                     && !self.holding.may_decide(&*self.relay.ownership)
                 {
-                    let message = holding::NOT_OWNER.reply_to(name);
+                    self.relay.metrics.dropped.inc(DropReason::NotOwner);
+                    let message = NOT_OWNER.reply_to(name);
                     return self.say(vec![Output { to: Audience::One(from), message }], None);
                 }
                 let outputs = self.room.handle_message(self.relay.clock.now(), &from, *message);
@@ -285,7 +295,13 @@ impl SwarmTask {
             let _ = answer.send(Err(Denial::Unsettled));
             return;
         }
-        join.relays = self.relay.ownership.relays();
+        let ownership = &self.relay.ownership;
+        join.relays = ownership.relays();
+        join.carrier = ownership.carrier(&self.swarm, join.challenge.as_ref());
+        if let Some(epoch) = ownership.admits(&self.swarm, &join.user_id) {
+            let outputs = self.room.raise_epoch(epoch);
+            self.say(outputs, None);
+        }
         let user = join.user_id.clone();
         let outputs =
             match self.room.join(self.relay.clock.now(), join, hex(&rand::random::<[u8; 16]>())) {
@@ -315,6 +331,13 @@ impl SwarmTask {
     /// Sends what the room says, once it may be told.
     fn say(&mut self, outputs: Vec<Output>, asked: Option<Asked>) {
         let outputs = self.holding.said(&self.room, outputs, asked);
+        self.deliver(outputs);
+    }
+
+    /// Sends what is left when decisions were taken back, with the refusals that stand for those.
+    fn deliver_what_is_left(&mut self, outputs: Vec<Output>) {
+        let refused = outputs.iter().filter(|output| holding::refuses(output)).count();
+        self.relay.metrics.dropped.of(DropReason::NotOwner).inc_by(refused as u64);
         self.deliver(outputs);
     }
 
@@ -413,3 +436,6 @@ impl SwarmTask {
         }
     }
 }
+
+#[cfg(test)]
+mod write_ahead_tests;

@@ -14,6 +14,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::door::{self, Places};
 use crate::member::Route;
+use crate::metrics::SocketKind;
 use crate::relay::Shared;
 use crate::site::site;
 use crate::status::{self, MetricsToken};
@@ -61,7 +62,7 @@ async fn member_socket(
         true => Route::ThroughRelay,
         false => Route::Direct(places.client),
     };
-    let upgrade = socket::bounded(upgrade);
+    let upgrade = socket::bounded(upgrade, SocketKind::Member);
     let lifeline = relay.lifeline();
     upgrade.on_upgrade(move |socket| {
         lifeline.run(async move {
@@ -103,7 +104,7 @@ fn track(
     if let Some(refusal) = status::turn_away_while_draining(&relay) {
         return refusal;
     }
-    let upgrade = socket::bounded(upgrade);
+    let upgrade = socket::bounded(upgrade, SocketKind::Tracker);
     let lifeline = relay.lifeline();
     upgrade.on_upgrade(move |socket| {
         lifeline.run(async move {

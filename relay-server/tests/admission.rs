@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::http::{get, request, upgrade, upgrade_on};
+use common::http::{ask_again, get, request, upgrade, upgrade_on};
 use common::{Client, eventually, relay, relay_with, within};
 use relay_server::{Access, ForwardedBy, Limits, Rate, Relay, RunningRelay};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -112,6 +112,38 @@ async fn an_address_that_rushes_is_told_when_to_come_back_and_members_notice_not
     assert_eq!(statuses.iter().filter(|status| **status == 101).count(), 9, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 91);
     ada.time().await;
+}
+
+#[tokio::test]
+async fn a_connection_may_ask_a_hundred_times_at_once_and_the_next_request_ends_it() {
+    let limits = Limits { spares_local_networks: false, ..fast() };
+    let slow = Rate { per_second: 0.001, ..limits.http_requests };
+    let relay = relay_with(Limits { http_requests: slow, ..limits }).await;
+    let mut stream = TcpStream::connect(relay.local_addr()).await.expect("the relay listens");
+    for number in 1..=100 {
+        assert_eq!(ask_again(&mut stream, "/health").await.status, 200, "request {number}");
+    }
+    let refused = ask_again(&mut stream, "/health").await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("2")));
+    let mut rest = Vec::new();
+    within(stream.read_to_end(&mut rest)).await.expect("the connection is closed");
+    assert!(relay.metrics().contains("relay_turned_away_total{reason=\"request-rate\"} 1"));
+    // Whoever connects anew, which has a rate of its own, may ask again.
+    assert_eq!(get(relay.local_addr(), "/health", &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn who_is_spared_may_ask_without_end_and_so_may_a_proxy() {
+    let http_requests = Rate { per_second: 0.001, burst: 3.0 };
+    let local = relay_with(Limits { http_requests, ..fast() }).await;
+    let limits = Limits { http_requests, spares_local_networks: false, ..fast() };
+    let behind = behind_proxy(limits, ForwardedBy::XForwardedFor).await;
+    for relay in [local, behind] {
+        let mut stream = TcpStream::connect(relay.local_addr()).await.expect("the relay listens");
+        for number in 1..=20 {
+            assert_eq!(ask_again(&mut stream, "/health").await.status, 200, "request {number}");
+        }
+    }
 }
 
 #[tokio::test]

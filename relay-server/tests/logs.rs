@@ -60,7 +60,8 @@ async fn a_party(relay: &Program) -> Vec<String> {
     let mut wanda = from_an_address_of_its_own(relay).await;
     let alias = Some(Alias::parse("Wandas Telefon").expect("a plain alias"));
     let user_id = id("wanda-b7");
-    wanda.send(ClientMessage::Join { swarm_hash: swarm(KEY), user_id, alias, resume: None }).await;
+    let (swarm_hash, resume, challenge) = (swarm(KEY), None, None);
+    wanda.send(ClientMessage::Join { swarm_hash, user_id, alias, resume, challenge }).await;
     let joined = wanda.joined().await;
     let time = joined.time.expect("time by datagram");
     let mut secrets = vec![joined.resume.clone(), time.key, time.token];

@@ -4,8 +4,9 @@ use peer::{PeerHandle, StoreFault};
 use protocol::host::{HostEvent, Intent};
 use protocol::ids::{FileId, InfoHash};
 use tauri::ipc::{Channel, InvokeBody, Request, Response};
-use tauri::{AppHandle, State};
+use tauri::{AppHandle, State, WebviewWindow};
 use tauri_plugin_dialog::DialogExt;
+use tauri_plugin_notification::NotificationExt;
 
 /// Why a command was refused, as text for the window's log.
 type Refusal = String;
@@ -127,6 +128,33 @@ pub async fn held_pieces(
 #[tauri::command]
 pub async fn artwork(file_id: FileId, peer: State<'_, PeerHandle>) -> Result<Response, Refusal> {
     peer.artwork(file_id).await.map(Response::new).map_err(refusal)
+}
+
+/// Writes the party report where the person says. False if they thought better of it.
+#[tauri::command]
+pub async fn save_report(app: AppHandle, peer: State<'_, PeerHandle>) -> Result<bool, Refusal> {
+    let (chosen, choice) = tokio::sync::oneshot::channel();
+    app.dialog().file().set_file_name("party-report.json").add_filter("JSON", &["json"]).save_file(
+        move |place| {
+            // As in `pick_files`.
+            let _ = chosen.send(place);
+        },
+    );
+    let Some(place) = choice.await.ok().flatten() else { return Ok(false) };
+    let path = place.into_path().map_err(|error| error.to_string())?;
+    let report = peer.report().await.ok_or_else(|| "the app is closing".to_owned())?;
+    tokio::fs::write(&path, report).await.map_err(|error| error.to_string())?;
+    Ok(true)
+}
+
+/// Tells a person something while they look elsewhere. In front of the window they see it there.
+#[tauri::command]
+pub fn notify(window: WebviewWindow, title: String, body: String) -> Result<(), Refusal> {
+    if window.is_focused().unwrap_or(false) {
+        return Ok(());
+    }
+    let notification = window.notification().builder().title(title).body(body);
+    notification.show().map_err(|error| error.to_string())
 }
 
 fn refusal(fault: StoreFault) -> Refusal {

@@ -1,19 +1,27 @@
 //! The app: a window, the commands it may call, and the command line. No rule lives here;
 //! start reading at [`peer`].
 
+#[cfg(desktop)]
+mod awake;
 mod commands;
+mod opened;
 mod options;
+#[cfg(target_os = "linux")]
+mod remote;
 #[cfg(target_os = "linux")]
 mod rtc;
 mod status;
+#[cfg(desktop)]
+mod tray;
+mod window;
 
 use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use peer::{Peer, PeerHandle};
-use protocol::host::Intent;
-use tauri::{Manager, RunEvent, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent};
+use opened::Opened;
+use peer::Peer;
+use tauri::{Manager, RunEvent};
 use tracing_subscriber::EnvFilter;
 
 pub use options::{Options, StatusFormat};
@@ -52,18 +60,35 @@ fn run(options: &Options) -> anyhow::Result<()> {
         .build()
         .context("starting the runtime")?;
     tauri::async_runtime::set(runtime.handle().clone());
+    let (opened, waiting) = opened::channel();
+    // A second start of the app ends in here, once the first has what it was to open.
+    let app = build(options, &opened).context("opening the window")?;
     let peer = runtime.block_on(Peer::start(options.peer_config()?))?;
+    app.manage(peer.clone());
     if options.status == Some(StatusFormat::Json) {
         status::run(runtime.handle(), &peer);
     }
-    let shown = !options.hidden;
-    let app = build(peer.clone(), shown).context("opening the window")?;
-    app.run(move |_, event| {
-        if let RunEvent::Exit = event {
-            runtime.block_on(peer.shutdown());
+    waiting.run(runtime.handle(), &peer);
+    opened.open(options.open.clone(), &std::env::current_dir().unwrap_or_default());
+    #[cfg(desktop)]
+    awake::run(runtime.handle(), &peer);
+    #[cfg(target_os = "linux")]
+    remote::run(runtime.handle(), app.handle(), &peer);
+    app.run(move |_, event| match event {
+        RunEvent::Exit => runtime.block_on(peer.shutdown()),
+        #[cfg(any(target_os = "macos", target_os = "ios", target_os = "android"))]
+        RunEvent::Opened { urls } => {
+            opened.open(urls.into_iter().map(word), std::path::Path::new(""))
         }
+        _ => {}
     });
     Ok(())
+}
+
+/// What the system opens the app with: a file as its path, a link as it is.
+#[cfg(any(target_os = "macos", target_os = "ios", target_os = "android"))]
+fn word(url: tauri::Url) -> String {
+    url.to_file_path().map_or_else(|()| url.into(), |path| path.to_string_lossy().into_owned())
 }
 
 fn list_outputs() -> anyhow::Result<()> {
@@ -87,15 +112,26 @@ macro_rules! commands {
             commands::put_metainfo,
             commands::held_pieces,
             commands::artwork,
+            commands::save_report,
+            commands::notify,
             $($own)*
         ]
     };
 }
 
-fn build(peer: PeerHandle, shown: bool) -> tauri::Result<tauri::App> {
-    let builder = tauri::Builder::default().plugin(tauri_plugin_dialog::init()).manage(peer);
+fn build(options: &Options, opened: &Opened) -> tauri::Result<tauri::App> {
+    let builder = tauri::Builder::default();
+    #[cfg(desktop)]
+    let builder = desktop_plugins(builder, options, opened);
+    #[cfg(mobile)]
+    let _ = opened;
+    let builder = builder
+        .plugin(tauri_plugin_deep_link::init())
+        .plugin(tauri_plugin_dialog::init())
+        .plugin(tauri_plugin_notification::init());
     #[cfg(target_os = "linux")]
     let builder = builder.manage(rtc::RtcState::default()).invoke_handler(commands![
+        tray::set_tray,
         rtc::rtc_reset,
         rtc::rtc_open,
         rtc::rtc_close,
@@ -110,46 +146,65 @@ fn build(peer: PeerHandle, shown: bool) -> tauri::Result<tauri::App> {
         rtc::rtc_receive,
         rtc::rtc_close_channel,
     ]);
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(all(desktop, not(target_os = "linux")))]
+    let builder = builder.invoke_handler(commands![tray::set_tray]);
+    #[cfg(mobile)]
     let builder = builder.invoke_handler(commands![]);
+    let shown = !options.hidden;
+    let is_for_links = shown && options.is_the_one();
     builder
         .setup(move |app| {
-            open_window(app, shown)?;
+            window::open(app, shown)?;
+            if is_for_links {
+                take_links(app.handle());
+            }
             Ok(())
         })
         .build(tauri::generate_context!())
 }
 
-fn open_window(app: &tauri::App, shown: bool) -> tauri::Result<WebviewWindow> {
-    let window = WebviewWindowBuilder::new(app, "main", WebviewUrl::default());
-    #[cfg(desktop)]
-    let window = window
-        .title("Synced Swarm Audio")
-        .inner_size(420.0, 820.0)
-        .min_inner_size(340.0, 480.0)
-        .visible(shown);
-    #[cfg(mobile)]
-    let _ = shown;
-    let window = window.build()?;
-    #[cfg(target_os = "linux")]
-    window.with_webview(|webview| draw_plainly(&webview.inner()))?;
-    let peer = app.state::<PeerHandle>().inner().clone();
-    window.on_window_event(move |event| {
-        let WindowEvent::DragDrop(tauri::DragDropEvent::Drop { paths, .. }) = event else { return };
-        let paths = paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
-        let peer = peer.clone();
-        tauri::async_runtime::spawn(async move { peer.send(Intent::AddFiles { paths }).await });
+/// What only desktops have. The first of them has to come first of all: it ends a second start
+/// before that touches anything.
+#[cfg(desktop)]
+fn desktop_plugins(
+    builder: tauri::Builder<tauri::Wry>,
+    options: &Options,
+    opened: &Opened,
+) -> tauri::Builder<tauri::Wry> {
+    use tauri_plugin_window_state::StateFlags;
+    let opened = opened.clone();
+    let only_one = tauri_plugin_single_instance::init(move |app, words, folder| {
+        opened.by_second_start(app, words, &folder);
     });
-    Ok(window)
+    let builder = if options.is_the_one() { builder.plugin(only_one) } else { builder };
+    // Whether it is shown is for who starts it to say.
+    let remembered = StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED;
+    let place = tauri_plugin_window_state::Builder::new().with_state_flags(remembered);
+    let place = match options.folder() {
+        Ok(folder) => place.with_filename(folder.join("window.json").to_string_lossy()),
+        Err(_) => place,
+    };
+    builder.plugin(place.build())
 }
 
-/// Lets WebKitGTK draw what changed and nothing else. A page of text gains nothing from its
-/// graphics card pipeline, which without a card took 70 ms of processor for every drawing
-/// (measured on two cores), and which some drivers answer with an empty window.
-#[cfg(target_os = "linux")]
-fn draw_plainly(view: &webkit2gtk::WebView) {
-    use webkit2gtk::{HardwareAccelerationPolicy, SettingsExt, WebViewExt};
-    if let Some(settings) = view.settings() {
-        settings.set_hardware_acceleration_policy(HardwareAccelerationPolicy::Never);
-    }
+/// Has the system open invitations with this app, where that is not done by its installation.
+#[cfg(any(windows, target_os = "linux"))]
+fn take_links(app: &tauri::AppHandle) {
+    use tauri_plugin_deep_link::DeepLinkExt;
+    const SCHEME: &str = "swarm";
+    let app = app.clone();
+    // Asks other programs, which takes tenths of a second that the window need not wait for.
+    std::thread::spawn(move || {
+        let links = app.deep_link();
+        if matches!(links.is_registered(SCHEME), Ok(true)) {
+            return;
+        }
+        if let Err(error) = links.register(SCHEME) {
+            tracing::info!(%error, "invitations are not opened with this app");
+        }
+    });
 }
+
+/// The bundle says so there.
+#[cfg(not(any(windows, target_os = "linux")))]
+fn take_links(_: &tauri::AppHandle) {}

@@ -15,9 +15,10 @@ use protocol::ids::{Alias, UserId};
 #[derive(Clone, Debug, Default, Parser)]
 #[command(name = "synced-swarm-audio", version)]
 pub struct Options {
-    /// Show this invitation, swarm://join#…, and join by it when a person says so.
-    #[arg(value_name = "LINK")]
-    pub invite: Option<String>,
+    /// Open these: an invitation, swarm://join#…, to join by when a person says so, and files to
+    /// share. An app that runs already is handed them.
+    #[arg(value_name = "LINK|FILE")]
+    pub open: Vec<String>,
 
     /// Meet at this relay, for instance ws://192.168.1.20:8080. Without --relay and --host:
     /// at a party found nearby, else at a relay carried by this app.
@@ -78,17 +79,37 @@ pub enum StatusFormat {
 }
 
 impl Options {
+    /// What a second start wants opened, links and paths.
+    pub fn opened(self) -> impl Iterator<Item = String> {
+        let added = self.add.into_iter().map(|path| path.to_string_lossy().into_owned());
+        self.open.into_iter().chain(added)
+    }
+
+    /// True for the app that a person has one of. One with a data folder of its own is another.
+    pub fn is_the_one(&self) -> bool {
+        self.data_dir.is_none()
+    }
+
+    /// Where settings and files are kept.
+    ///
+    /// # Errors
+    ///
+    /// When this system names no folder for them.
+    pub fn folder(&self) -> anyhow::Result<PathBuf> {
+        match &self.data_dir {
+            Some(dir) => Ok(dir.clone()),
+            None => peer::default_data_dir()
+                .context("this system names no folder for settings; give one with --data-dir"),
+        }
+    }
+
     /// What the app's core is to do.
     ///
     /// # Errors
     ///
     /// When there is no folder to keep settings in.
     pub fn peer_config(&self) -> anyhow::Result<PeerConfig> {
-        let data_dir = match &self.data_dir {
-            Some(dir) => dir.clone(),
-            None => peer::default_data_dir()
-                .context("this system names no folder for settings; give one with --data-dir")?,
-        };
+        let data_dir = self.folder()?;
         let at = match (&self.relay, self.host) {
             (Some(url), _) => MeetingPoint::Relay { url: url.clone() },
             (None, true) => MeetingPoint::Here,
@@ -102,7 +123,6 @@ impl Options {
             output: self.output.clone(),
             startup: Startup {
                 join: self.swarm.clone().map(|key| (key, at)),
-                invite: self.invite.clone(),
                 add: self.add.clone(),
                 play: self.play,
             },

@@ -4,6 +4,7 @@
 //! [`scenario`] holds what is shown, each written as a story on a [`stage`]; the figures go
 //! into a [`report`].
 
+pub mod bus;
 pub mod display;
 pub mod member;
 pub mod process;
@@ -69,6 +70,8 @@ pub enum Scenario {
     DeviceLost,
     /// A song of three minutes and one of three hours need the same memory
     Memory,
+    /// Links, files, media keys and notifications of one desktop reach the right app
+    Desktop,
     /// Transfer between two apps beside transfer between two browsers
     Transfer,
     /// Unmodified WebTorrent in a browser fetches from the app and feeds it
@@ -110,6 +113,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Scenario::DirectorKilled => scenario::director_killed::show,
         Scenario::RelayRestart => scenario::relay_restart::show,
         Scenario::DeviceLost => scenario::device_lost::show,
+        Scenario::Desktop => scenario::desktop::show,
         Scenario::Memory => scenario::memory::show,
         Scenario::Transfer => scenario::transfer::show,
         Scenario::Interop => scenario::interop::show,

@@ -297,6 +297,7 @@ fn steps() -> Vec<Step> {
         Step::demo("director killed", "demo --built --scenario director-killed"),
         Step::demo("relay restart", "demo --built --scenario relay-restart"),
         Step::demo("device lost", "demo --built --scenario device-lost"),
+        Step::demo("desktop", "demo --built --scenario desktop"),
         Step::demo("plain webtorrent", "demo --built --scenario interop"),
         Step::demo("memory", "demo --built --scenario memory"),
         // A bench of ratios: short, and with room for whatever else the machine does.

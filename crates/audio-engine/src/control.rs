@@ -5,6 +5,7 @@
 
 mod cue;
 mod outputs;
+mod silence;
 mod tell;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::output::OpenOutput;
 use crate::render::{RenderReport, RendererControl};
 use crate::song::{SongError, SongInfo};
 use cue::Loaded;
+use silence::Silence;
 
 /// How often the callback's reports are looked at.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -49,6 +51,7 @@ pub(crate) struct Control {
     /// A place to be kept decoded although nothing says yet when it is heard.
     wish: Option<(FileId, MediaTime)>,
     output: Option<Active>,
+    silence: Silence,
     retry: Retry,
     reports: Receiver<(FileId, u64, DecoderReport)>,
     report_to: SyncSender<(FileId, u64, DecoderReport)>,
@@ -113,6 +116,7 @@ impl Control {
             is_alone: false,
             wish: None,
             output: None,
+            silence: Silence::default(),
             retry: Retry { at: Some(now), pause: FIRST_RETRY, is_told: false, fault: None },
             reports,
             report_to,
@@ -159,14 +163,26 @@ impl Control {
                 active.renderer.set_speaker_delay(delay);
             }
         }
+        if let Some(muted) = orders.muted {
+            self.silence.wish(muted);
+            self.follow_silence();
+        }
         if let Some(id) = orders.output
             && id != self.config.output
         {
+            self.silence.output_chosen();
             self.config.output = id;
             self.close_output();
         }
         if let Some((estimate, schedule)) = orders.timeline {
             self.follow_timeline(estimate, schedule);
+        }
+    }
+
+    fn follow_silence(&mut self) {
+        let is_silent = self.silence.reason().is_some();
+        if let Some(active) = &mut self.output {
+            active.renderer.set_muted(is_silent);
         }
     }
 

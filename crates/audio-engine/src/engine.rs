@@ -68,6 +68,7 @@ pub(crate) struct Orders {
     pub speaker_delay: Option<Span>,
     pub output: Option<Option<String>>,
     pub is_stopping: bool,
+    pub muted: Option<bool>,
 }
 
 pub(crate) enum TrackOrder {
@@ -165,6 +166,12 @@ impl Engine {
         self.order(|orders| orders.output = Some(id));
     }
 
+    /// Silences this device, or lets it be heard again, also after the output in use went away.
+    /// The song goes on unheard, so that it is heard in its place afterwards.
+    pub fn set_muted(&self, muted: bool) {
+        self.order(|orders| orders.muted = Some(muted));
+    }
+
     /// What the engine is doing now.
     pub fn status(&self) -> EngineStatus {
         let Snapshot { mut status, heard, .. } = self.shared.snapshot().clone();
@@ -237,6 +244,7 @@ impl Orders {
             && self.is_alone.is_none()
             && self.speaker_delay.is_none()
             && self.output.is_none()
+            && self.muted.is_none()
             && !self.is_stopping
     }
 }

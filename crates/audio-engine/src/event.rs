@@ -6,7 +6,7 @@ use std::sync::mpsc::{
 use std::time::Duration;
 
 use protocol::FileId;
-use protocol::host::PlaybackState;
+use protocol::host::{Muted, PlaybackState};
 use protocol::time::{LocalTime, MediaTime, Span};
 
 use crate::output::{OutputError, OutputInfo};
@@ -112,6 +112,8 @@ pub struct EngineStatus {
     pub output: Option<OutputStatus>,
     /// Why the device asked for, or any, is not in use.
     pub output_fault: Option<String>,
+    /// Why nothing is heard although something plays.
+    pub muted: Option<Muted>,
 }
 
 /// The device in use.

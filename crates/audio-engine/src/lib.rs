@@ -11,7 +11,7 @@
 //! `rate` through `decode` (the decoder thread) and `window` (blocks on their way) to `deck`
 //! and `render` (the callback), and `output` (the device). `passage` says what a schedule asks
 //! of the decks, `control` is the thread that steers them.
-//! [`offline`] renders without a device. `docs/threads.md` says which thread may do what.
+//! [`draw_waveform`] makes a picture of a whole file. [`offline`] renders without a device. `docs/threads.md` says which thread may do what.
 
 mod clock;
 mod control;
@@ -21,6 +21,7 @@ mod edit_list;
 mod engine;
 mod event;
 mod interpolate;
+mod mute;
 pub mod offline;
 mod output;
 mod passage;
@@ -31,6 +32,7 @@ mod source;
 mod stereo;
 mod tape;
 mod voice;
+mod waveform;
 mod window;
 
 pub use clock::MonotonicClock;
@@ -39,3 +41,4 @@ pub use event::{DeviceStamp, EngineEvent, EngineEvents, EngineStatus, OutputStat
 pub use output::{Output, OutputError, OutputInfo, list_outputs};
 pub use song::SongError;
 pub use source::TrackSource;
+pub use waveform::draw_waveform;

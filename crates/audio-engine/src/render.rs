@@ -16,6 +16,7 @@ use sync_core::stamp_check::{StampCheck, Trust};
 use crate::deck::{Deck, DeckReport, DeckState, Heard, Setting};
 use crate::event::DeviceStamp;
 use crate::interpolate::Interpolator;
+use crate::mute::Mute;
 use crate::stereo::spread;
 use crate::voice::Stereo;
 use remote::RenderCommand;
@@ -126,6 +127,7 @@ pub(crate) struct Renderer {
     stamps: Producer<DeviceStamp>,
     check: StampCheck,
     trust: Trust,
+    mute: Mute,
 }
 
 impl Renderer {
@@ -170,6 +172,7 @@ impl Renderer {
                     self.arrange(&assignments);
                 }
                 RenderCommand::Alone(is_alone) => self.is_alone = is_alone,
+                RenderCommand::Muted(muted) => self.mute.set(muted),
                 RenderCommand::SpeakerDelay(delay) => {
                     let is_new = delay != self.speaker_delay;
                     self.speaker_delay = delay;
@@ -228,6 +231,11 @@ impl Renderer {
         self.device.expect_rate_ppm(ppm);
     }
 
+    /// Nothing is heard from the first frame on, or everything.
+    pub(crate) fn begin_muted(&mut self, muted: bool) {
+        self.mute = Mute::begun(muted);
+    }
+
     fn follow_device(&mut self, timing: CallbackTiming) {
         if timing.is_interrupted {
             self.device.restart();
@@ -276,6 +284,7 @@ impl Renderer {
             slot.last = deck.render(&self.interpolator, Stereo { left, right }, setting);
             slot.last.error = slot.last.error.map(|error| error - bend);
         }
+        self.mute.apply(&mut self.left[..frames], &mut self.right[..frames]);
         spread(&self.left[..frames], &self.right[..frames], out, self.channels);
         self.rendered += frames as u64;
         if let Some(heard) = heard {

@@ -9,6 +9,7 @@ use audio_engine::{EngineEvent, MonotonicClock};
 use protocol::datagram::Tag;
 use protocol::host::{HostEvent, LinkState, LogLevel, Notice, NoticeCode, OutputChoice, View};
 use protocol::ids::{FileId, UserId};
+use protocol::time::MediaTime;
 use protocol::trace::{TimeSource, TraceEvent};
 use protocol::{LocalTime, ServerMessage, SwarmTime};
 use sync_core::ClockSample;
@@ -18,6 +19,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use track_store::TrackStore;
 
 use crate::bench::Bench;
+use crate::checks::Checks;
 use crate::config::Startup;
 use crate::handle::Request;
 use crate::link::{LinkEvent, Outgoing};
@@ -25,6 +27,7 @@ use crate::lobby::Lobby;
 use crate::nearby::{Nearby, Sighting};
 use crate::notices::Notices;
 use crate::playout::Playout;
+use crate::report::History;
 use crate::settings::SettingsFile;
 use crate::shelf::{Changes, Done, Shelf, StoreInbox, store_code, with_causes};
 use crate::suspend::SuspendWatch;
@@ -81,6 +84,9 @@ pub(crate) struct Peer {
     pub(crate) signals: Option<mpsc::Sender<HostEvent>>,
     pub(crate) views: watch::Sender<Arc<View>>,
     pub(crate) view_due: ViewDue,
+    pub(crate) checks: Checks,
+    /// How well all devices kept time lately.
+    pub(crate) history: History,
 }
 
 /// When the next view is to be published.
@@ -123,12 +129,18 @@ impl Peer {
                 request = requests.recv() => match request {
                     Some(Request::Intent(intent)) => self.obey(intent).await,
                     Some(Request::Subscribe(sink)) => self.signals = Some(sink),
+                    // Nobody waits for it any more if it cannot be handed over.
+                    Some(Request::Report(to)) => drop(to.send(self.report())),
                     Some(Request::Shutdown(done)) => break Some(done),
                     None => break None,
                 },
                 event = self.playout.next_event() => self.heard_engine(event),
                 changes = inbox.take() => self.store_changed(changes),
                 done = self.shelf.next_done() => self.disk_work_done(done),
+                found = self.checks.next() => {
+                    self.checks.note(found);
+                    self.changed();
+                }
                 Some(sighting) = sightings.recv() => self.sighted(sighting),
                 () = sleep_until(view_at) => self.publish(),
                 _ = sync_check.tick() => self.check_sync(),
@@ -168,7 +180,9 @@ impl Peer {
 
     /// When the session wants to be called.
     fn session_due(&self) -> Instant {
-        let due = self.swarm.as_ref().and_then(|swarm| swarm.session.poll_timeout());
+        let due = self.swarm.as_ref().and_then(|swarm| {
+            swarm.session.poll_timeout().into_iter().chain(swarm.succession.due()).min()
+        });
         due.map_or_else(far_future, |due| self.clock.instant_of(due).into())
     }
 
@@ -250,6 +264,7 @@ impl Peer {
                 let is_alone = swarm.session.members().len() <= 1;
                 self.playout.engine().set_alone(is_alone);
                 self.find_clocks();
+                self.set_doors();
                 self.look_through_files();
                 self.keep_songs();
                 self.changed();
@@ -269,14 +284,17 @@ impl Peer {
                 let detail = "none of the addresses in the invitation answers";
                 self.tell(LogLevel::Warning, NoticeCode::RelayUnreachable, detail);
             }
-            Arrival::Link(LinkEvent::Up { relay }) => {
+            Arrival::Affair(affair) => self.affair(affair),
+            Arrival::Link(LinkEvent::Up { relay, address }) => {
                 swarm.relay = relay;
+                swarm.reached = Some(address);
                 swarm.session.handle(now, Input::LinkUp);
                 self.tell_reach();
             }
             // Rare figures change with it; the next view tells them.
             Arrival::Time(TimeAnswer::Relay(sample)) => {
                 self.recorder.exchange(TimeSource::Relay, sample);
+                self.checks.heard_udp();
                 return swarm.session.handle(now, Input::Exchange(sample));
             }
             Arrival::Time(TimeAnswer::Neighbour { address, pong, sent, received }) => {
@@ -291,23 +309,37 @@ impl Peer {
                 if let Some(sample) = sample_of(&message, received) {
                     self.recorder.exchange(TimeSource::Relay, sample);
                 }
-                if let ServerMessage::Joined(joined) = message.as_ref() {
-                    swarm.ice.clone_from(&joined.ice);
-                }
+                let joined = match message.as_ref() {
+                    ServerMessage::Joined(joined) => {
+                        swarm.ice.clone_from(&joined.ice);
+                        true
+                    }
+                    _ => false,
+                };
+                let carrier = swarm.session.carrier();
+                let before = carrier.map(|id| (id.clone(), swarm.session.name_of(id)));
                 let was_online = swarm.session.is_online();
                 swarm.session.handle(now, Input::Message { message, received });
-                if !was_online && swarm.session.is_online() {
-                    swarm.was_online = true;
+                let is_back = !was_online && swarm.session.is_online();
+                if is_back && !swarm.succession.is_unnoticed() {
                     self.tell(LogLevel::Info, NoticeCode::Connected, String::new());
+                }
+                if joined {
+                    self.met(before).await;
+                }
+                if let Some(swarm) = self.swarm.as_mut().filter(|_| is_back) {
+                    swarm.was_online = true;
                     self.remember_party();
                 }
             }
             // Nothing is lost, and it takes no longer than an answer.
-            Arrival::Link(LinkEvent::Moved) => swarm.session.handle(now, Input::LinkDown),
+            Arrival::Link(LinkEvent::Moved) => {
+                swarm.session.handle(now, Input::LinkDown);
+                swarm.succession.sent_on();
+            }
             Arrival::Link(LinkEvent::Down { reason, was_up }) => {
                 if was_up {
-                    swarm.session.handle(now, Input::LinkDown);
-                    self.tell(LogLevel::Warning, NoticeCode::RelayLost, reason);
+                    self.lose_relay(reason);
                 } else if swarm.link_state() == LinkState::Connecting {
                     self.tell(LogLevel::Warning, NoticeCode::RelayUnreachable, reason);
                 }
@@ -322,6 +354,7 @@ impl Peer {
         if let Some(swarm) = &mut self.swarm {
             swarm.session.handle_timeout(now);
         }
+        self.carry_on();
     }
 
     fn sighted(&mut self, sighting: Sighting) {
@@ -329,6 +362,7 @@ impl Peer {
             self.changed();
             self.meet_nearby();
             self.find_clocks();
+            self.parties_changed();
         }
     }
 
@@ -369,7 +403,15 @@ impl Peer {
                 self.recorder.event(self.clock.now(), TraceEvent::Jump);
                 self.changed();
             }
-            EngineEvent::TrackReady { .. }
+            EngineEvent::TrackReady { file_id, duration: Some(length), .. } => {
+                let now = self.clock.now();
+                if let Some(swarm) = &mut self.swarm {
+                    let end = MediaTime::default() + length;
+                    swarm.session.handle(now, Input::SongEnds { file_id, end });
+                }
+                self.changed();
+            }
+            EngineEvent::TrackReady { duration: None, .. }
             | EngineEvent::Started { .. }
             | EngineEvent::Ended { .. } => self.changed(),
         }
@@ -440,6 +482,10 @@ impl Peer {
                 }
             },
             Done::Checked => return,
+            Done::Drawn => {
+                self.tell_files();
+                self.draw_waveforms();
+            }
             Done::Outputs(outputs) => self.outputs = outputs,
             Done::TraceSaved(Ok(path)) => {
                 self.tell(LogLevel::Info, NoticeCode::TraceSaved, path.display().to_string());

@@ -30,8 +30,6 @@ pub struct PeerConfig {
 pub struct Startup {
     /// Swarm key, and where to meet.
     pub join: Option<(String, MeetingPoint)>,
-    /// An invitation to show; it is followed only when a person says so.
-    pub invite: Option<String>,
     /// Files to share.
     pub add: Vec<PathBuf>,
     /// Play the first file once every member can start it, if this member directs then.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use protocol::host::{LogLevel, NoticeCode};
+use protocol::ids::FileId;
 use protocol::message::{FileAnnouncement, FileReadiness};
 use sync_core::session::Input;
 use track_store::{AddError, Origin, Track};
@@ -29,10 +30,12 @@ impl Peer {
             Ok(track) => {
                 let file_id = track.announcement.file_id;
                 self.shelf.faults.remove(&file_id);
+                self.shelf.draw_again(&file_id);
                 match self.swarm.as_ref().map(|swarm| swarm.hash.clone()) {
                     Some(hash) => self.remember(|settings| settings.share(&hash, &file_id)),
                     None => self.shelf.unshared.push(file_id),
                 }
+                self.draw_waveforms();
                 self.tell(LogLevel::Info, NoticeCode::FileAdded, name);
                 self.tell_files();
             }
@@ -41,6 +44,14 @@ impl Peer {
                 self.tell(LogLevel::Error, notice.code, notice.detail);
             }
         }
+    }
+
+    /// Draws what is shared from here, or is to be, and has no waveform yet.
+    pub(crate) fn draw_waveforms(&mut self) {
+        let shared = self.own_announcements().into_iter().map(|file| file.file_id);
+        let songs: Vec<FileId> = shared.chain(self.shelf.unshared.iter().cloned()).collect();
+        let tracks = songs.iter().filter_map(|file_id| self.store.track(file_id));
+        self.shelf.draw(&self.store, tracks);
     }
 
     /// Tells the session what this member shares and how much it holds.
@@ -67,6 +78,7 @@ impl Peer {
             })
             .collect();
         swarm.session.handle(now, Input::LocalFiles { announcements, readiness });
+        self.draw_waveforms();
     }
 
     /// Looks through the swarm's list of files after it changed: what is held from an

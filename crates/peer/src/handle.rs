@@ -22,6 +22,8 @@ pub(crate) enum Request {
     Intent(Intent),
     /// From now on signals go here; an earlier subscriber gets no more.
     Subscribe(mpsc::Sender<HostEvent>),
+    /// The party report goes here.
+    Report(oneshot::Sender<String>),
     Shutdown(oneshot::Sender<()>),
 }
 
@@ -70,6 +72,14 @@ impl PeerHandle {
         let mut views = self.views.clone();
         views.mark_changed();
         Subscription { views, signals }
+    }
+
+    /// How well every device of the party kept time lately, as text without names, keys and
+    /// addresses; none when the member is ending.
+    pub async fn report(&self) -> Option<String> {
+        let (to, report) = oneshot::channel();
+        self.requests.send(Request::Report(to)).await.ok()?;
+        report.await.ok()
     }
 
     /// Reads part of a piece that is held.

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use protocol::datagram::DatagramKey;
 use protocol::host::{Intent, LogLevel, NetworkSettings, NoticeCode};
 use protocol::ids::{FileId, Label, SwarmHash};
 use protocol::limits;
 use protocol::time::MediaTime;
+use sync_core::queue::Way;
 use sync_core::schedule::Schedule;
 use sync_core::session::{Input, Wish};
 
@@ -25,9 +27,6 @@ impl Peer {
         }
         if let Some((key, at)) = self.startup.join.take() {
             self.join(&key, at).await;
-        }
-        if let Some(link) = self.startup.invite.take() {
-            self.open_invite(&link);
         }
     }
 
@@ -101,11 +100,26 @@ impl Peer {
             Intent::Seek { position_ms } => self.wish(Wish::Seek { position: position_ms.into() }),
             Intent::SetRepeat { repeat } => self.wish(Wish::SetRepeat { repeat }),
             Intent::PlayNext { file_id } => self.play_next(file_id),
+            Intent::MoveFile { file_id, to } => self.wish(Wish::Move { file_id, to }),
+            Intent::SkipForward => self.skip(Way::On),
+            Intent::SkipBack => self.skip(Way::Back),
+            Intent::SetRepeatMode { mode } => self.wish(Wish::Repeat(mode)),
+            Intent::SetShuffle { on: false } => self.wish(Wish::Shuffle(None)),
+            Intent::SetShuffle { on: true } => match getrandom::u64() {
+                Ok(seed) => self.wish(Wish::Shuffle(Some(seed))),
+                Err(error) => {
+                    let detail = format!("the system gives no random numbers: {error}");
+                    self.tell(LogLevel::Warning, NoticeCode::RelayRefused, detail);
+                }
+            },
             Intent::SaveTrace => self.save_trace(),
             Intent::ReportFault { text } => {
                 let text: String = text.chars().take(limits::MAX_ERROR_TEXT).collect();
                 self.tell(LogLevel::Warning, NoticeCode::WindowFault, text);
             }
+            Intent::PressButton { button } => self.press(button),
+            Intent::SetMuted { muted } => self.playout.engine().set_muted(muted),
+            Intent::CheckConnection => self.check_connection(),
         }
         self.changed();
     }
@@ -125,12 +139,13 @@ impl Peer {
 
     /// Carries the relay in this app, for want of one nearby or because a person wants to.
     pub(crate) async fn host(&mut self) {
-        match Hosting::start().await {
+        let place = self.party_place();
+        match Hosting::start(place).await {
             Ok(hosting) => {
-                self.nearby.announce(hosting.id(), &self.settings.current().alias, hosting.port());
                 if let Some(swarm) = &mut self.swarm {
                     swarm.meet_here(hosting, self.clock);
                 }
+                self.announce_party();
             }
             Err(error) => {
                 self.tell(LogLevel::Error, NoticeCode::CannotHost, error.to_string());
@@ -142,6 +157,10 @@ impl Peer {
     /// Meets at a party nearby, if that is what a search waits for.
     pub(crate) fn meet_nearby(&mut self) {
         let Some(swarm) = self.swarm.as_mut().filter(|swarm| swarm.is_searching()) else { return };
+        let key = DatagramKey::of_swarm(&swarm.key);
+        if let Some(address) = self.nearby.carriers_of(&key).next() {
+            return swarm.meet_at(address, self.clock);
+        }
         let found = self.nearby.parties().into_iter().find_map(|party| {
             Some((RelayAddress::parse(&party.url).ok()?, Label::clean(&party.name)))
         });
@@ -189,6 +208,7 @@ impl Peer {
         match length {
             Some(length) => {
                 let end = MediaTime::default() + length;
+                self.move_behind(&plan.file_id.clone(), &file_id);
                 self.wish(Wish::PlayNext { file_id, end });
             }
             None => {
@@ -196,6 +216,22 @@ impl Peer {
                 self.tell(LogLevel::Warning, NoticeCode::RelayRefused, detail);
             }
         }
+    }
+
+    /// Moves a song behind another one in the order in which they play.
+    fn move_behind(&mut self, other: &FileId, file_id: &FileId) {
+        let Some(swarm) = &self.swarm else { return };
+        let mut others = swarm.session.sequence();
+        others.retain(|song| song != file_id);
+        if let Some(place) = others.iter().position(|song| song == other) {
+            self.wish(Wish::Move { file_id: file_id.clone(), to: place + 1 });
+        }
+    }
+
+    /// Goes on to the next song, or back.
+    fn skip(&mut self, way: Way) {
+        self.tell_output_notice();
+        self.wish(Wish::Skip(way));
     }
 
     /// Shares what was added while in no swarm, as far as there are places.

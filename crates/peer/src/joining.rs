@@ -164,12 +164,22 @@ impl Peer {
         self.swarm = Some(swarm);
         self.share_waiting_files(&hash);
         match place {
-            Place::Here => self.host().await,
+            // A host that comes back finds its party carried by somebody else.
+            Place::Here => match self.nearby.carriers_of(&time_key).next() {
+                Some(address) => self.meet_at(address),
+                None => self.host().await,
+            },
             Place::Anywhere => self.meet_nearby(),
             Place::At(_) => {}
         }
         self.tell_output_notice();
         self.tell_files();
+    }
+
+    fn meet_at(&mut self, address: RelayAddress) {
+        if let Some(swarm) = &mut self.swarm {
+            swarm.meet_at(address, self.clock);
+        }
     }
 
     fn bad_address(&mut self, error: &BadAddress) {

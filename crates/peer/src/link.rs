@@ -10,19 +10,20 @@ use std::time::Duration;
 
 use audio_engine::MonotonicClock;
 use futures_util::{SinkExt, StreamExt};
-use protocol::limits;
-use protocol::{ClientMessage, LocalTime, ServerMessage};
-use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use protocol::datagram::DatagramKey;
+use protocol::message::Joined;
+use protocol::{Challenge, ClientMessage, LocalTime, ServerMessage};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
+use tokio_tungstenite::tungstenite::Message;
 use tracing::{debug, info};
 
 use crate::address::RelayAddress;
-use crate::route::Route;
+use crate::choice::first_to_answer;
+use crate::rival::fresh_challenge;
+use crate::route::{Attempt, Door, Route};
+use crate::socket::{self, Socket};
 
 /// Longest time for TCP, TLS and the WebSocket handshake together.
 ///
@@ -32,6 +33,20 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(6);
 /// Silence after which the connection counts as dead: the session pings at least every
 /// half second, so this is a dozen answers missing in a row.
 const SILENCE_LIMIT: Duration = Duration::from_secs(6);
+
+/// The same where an app carries the party: its device may be gone, and another one's takes over.
+/// Three signs of life missing; the session asks for one twice a second. A connection that was
+/// only slow is made again within a round trip.
+const CARRIED_SILENCE: Duration = Duration::from_millis(1_500);
+
+/// How long each door is knocked at once the carrier is gone, up to an open WebSocket. Devices on
+/// one network answer within milliseconds, and one that is asleep never.
+const DOOR_TIMEOUT: Duration = Duration::from_millis(400);
+
+/// How long to wait at the door of one that stands by, which may notice half a second later that
+/// the carrier is gone; and at the own one, where a member that is alone waits longest.
+const DOOR_WAIT: Duration = Duration::from_millis(1_500);
+const OWN_DOOR_WAIT: Duration = Duration::from_secs(4);
 
 /// First and longest pause between two attempts; each is drawn between half and whole, so
 /// that members cut off together do not return in step.
@@ -49,9 +64,6 @@ const PROOF_OF_HEALTH: Duration = Duration::from_secs(3);
 /// means a dead connection, and what does not fit is dropped: the next `joined` repairs it.
 const OUTGOING_DEPTH: usize = 256;
 
-/// Read buffer. The largest frame is rare, and thousands of bytes per idle link add up.
-const READ_BUFFER: usize = 4 * 1024;
-
 /// What goes out.
 #[derive(Clone, Debug)]
 pub enum Outgoing {
@@ -68,6 +80,8 @@ pub enum LinkEvent {
     Up {
         /// To which address, if the system tells.
         relay: Option<SocketAddr>,
+        /// The same as it was given or told.
+        address: RelayAddress,
     },
     /// The relay said something.
     Message {
@@ -91,20 +105,34 @@ pub enum LinkEvent {
 #[derive(Debug)]
 pub struct RelayLink {
     outgoing: mpsc::Sender<Outgoing>,
+    doors: watch::Sender<Vec<Door>>,
     task: JoinHandle<()>,
 }
 
 impl RelayLink {
-    /// Starts connecting to `relay`, reporting to `events`.
+    /// Starts connecting to `relay`, reporting to `events`. A relay that an app carries has to prove
+    /// that it holds `key`.
     pub fn open(
         relay: RelayAddress,
+        key: DatagramKey,
         clock: MonotonicClock,
         events: mpsc::Sender<LinkEvent>,
     ) -> Self {
         let (outgoing, outbox) = mpsc::channel(OUTGOING_DEPTH);
+        let (doors, doors_seen) = watch::channel(Vec::new());
         let route = Route::from(relay);
-        let task = tokio::spawn(Worker { route, clock, events, outbox }.run());
-        Self { outgoing, task }
+        let worker =
+            Worker { route, key, challenge: None, clock, events, outbox, doors: doors_seen };
+        Self { outgoing, doors, task: tokio::spawn(worker.run()) }
+    }
+
+    /// Where to knock should the app that carries the party be gone.
+    pub fn set_doors(&self, doors: Vec<Door>) {
+        self.doors.send_if_modified(|known| {
+            let is_news = *known != doors;
+            *known = doors;
+            is_news
+        });
     }
 
     /// Queues a message. Dropped when nobody is connected and the queue is full.
@@ -130,7 +158,12 @@ impl Drop for RelayLink {
     }
 }
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+/// An open connection.
+struct Connected {
+    socket: Socket,
+    address: RelayAddress,
+    peer: Option<SocketAddr>,
+}
 
 /// Why a connection ended.
 enum Ended {
@@ -144,27 +177,36 @@ enum Ended {
 
 struct Worker {
     route: Route,
+    key: DatagramKey,
+    /// What the relay was asked to prove itself by.
+    challenge: Option<Challenge>,
     clock: MonotonicClock,
     events: mpsc::Sender<LinkEvent>,
     outbox: mpsc::Receiver<Outgoing>,
+    doors: watch::Receiver<Vec<Door>>,
 }
 
 impl Worker {
     async fn run(mut self) {
         let mut pause = FIRST_PAUSE;
         loop {
-            let relay = self.route.next();
-            let (reason, was_up) = match self.connect(&relay).await {
+            let attempt = self.route.next(&self.doors.borrow_and_update());
+            let (reason, was_up) = match self.connect(&attempt).await {
                 Err(reason) => (reason, false),
-                Ok((socket, relay)) => {
+                Ok(Connected { socket, address, peer: relay }) => {
                     info!("connected to the relay");
                     let since = Instant::now();
                     // What was queued for a connection that is gone means nothing to this one.
                     while self.outbox.try_recv().is_ok() {}
-                    if self.events.send(LinkEvent::Up { relay }).await.is_err() {
+                    if self
+                        .events
+                        .send(LinkEvent::Up { relay, address: address.clone() })
+                        .await
+                        .is_err()
+                    {
                         return;
                     }
-                    let ended = self.carry(socket).await;
+                    let ended = self.carry(socket, address, &attempt).await;
                     // A relay that takes connections only to close them is not hurried.
                     if since.elapsed() >= PROOF_OF_HEALTH {
                         pause = self.pauses()[0];
@@ -192,50 +234,59 @@ impl Worker {
             if self.outbox.is_closed() {
                 return;
             }
-            sleep(jittered(pause)).await;
-            pause = (pause * 2).min(self.pauses()[1]);
+            // The next door is knocked at without delay.
+            if self.route.is_round_over() {
+                sleep(jittered(pause)).await;
+                pause = (pause * 2).min(self.pauses()[1]);
+            }
         }
     }
 
     /// The shortest and the longest.
     fn pauses(&self) -> [Duration; 2] {
-        if self.route.has_choice() {
+        if self.route.is_carried() {
+            [FIRST_PAUSE, LONGEST_PAUSE_OF_SEVERAL]
+        } else if self.route.has_choice() {
             [FIRST_PAUSE_OF_SEVERAL, LONGEST_PAUSE_OF_SEVERAL]
         } else {
             [FIRST_PAUSE, LONGEST_PAUSE]
         }
     }
 
-    async fn connect(&self, relay: &RelayAddress) -> Result<(Socket, Option<SocketAddr>), String> {
-        let connect = async {
-            let stream = TcpStream::connect((relay.host(), relay.port())).await?;
-            stream.set_nodelay(true)?;
-            let address = stream.peer_addr().ok();
-            let config = WebSocketConfig::default()
-                .read_buffer_size(READ_BUFFER)
-                .write_buffer_size(0)
-                .max_message_size(Some(limits::MAX_MESSAGE))
-                .max_frame_size(Some(limits::MAX_MESSAGE));
-            let (socket, _) =
-                client_async_tls_with_config(relay.member_uri(), stream, Some(config), None)
-                    .await?;
-            Ok::<_, tungstenite::Error>((socket, address))
+    async fn connect(&self, attempt: &Attempt) -> Result<Connected, String> {
+        let patience = if attempt.is_brief { DOOR_TIMEOUT } else { CONNECT_TIMEOUT };
+        let address = match &attempt.addresses[..] {
+            [address] => address.clone(),
+            several => {
+                let first = timeout(patience, first_to_answer(several.to_vec())).await;
+                first.ok().flatten().ok_or("none of its addresses answers")?
+            }
         };
-        match timeout(CONNECT_TIMEOUT, connect).await {
-            Ok(Ok(connected)) => Ok(connected),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs())),
-        }
+        let (socket, peer) = socket::open(&address, patience).await?;
+        Ok(Connected { socket, address, peer })
     }
 
     /// Carries messages until the connection or the handle ends.
-    async fn carry(&mut self, mut socket: Socket) -> Ended {
+    async fn carry(
+        &mut self,
+        mut socket: Socket,
+        address: RelayAddress,
+        attempt: &Attempt,
+    ) -> Ended {
         let mut heard = Instant::now();
+        let mut is_in = false;
+        self.challenge = None;
         loop {
+            let silence = match (is_in, self.route.is_carried()) {
+                (_, false) => SILENCE_LIMIT,
+                (true, true) => CARRIED_SILENCE,
+                (false, true) if attempt.is_own => OWN_DOOR_WAIT,
+                (false, true) => DOOR_WAIT,
+            };
             tokio::select! {
                 // Arrivals first: their stamp must not wait for what we have to say.
                 biased;
-                read = timeout_at(heard + SILENCE_LIMIT, socket.next()) => {
+                read = timeout_at(heard + silence, socket.next()) => {
                     let received = self.clock.now();
                     heard = Instant::now();
                     let frame = match read {
@@ -244,8 +295,10 @@ impl Worker {
                         Ok(Some(Err(error))) => return Ended::Broken(error.to_string()),
                         Ok(Some(Ok(frame))) => frame,
                     };
-                    if let Some(ended) = self.arrived(frame, received).await {
-                        return ended;
+                    match self.arrived(frame, received, &address).await {
+                        Heard::Nothing => {}
+                        Heard::Welcome => is_in = true,
+                        Heard::Ended(ended) => return ended,
                     }
                 }
                 outgoing = self.outbox.recv() => {
@@ -254,7 +307,7 @@ impl Worker {
                         return Ended::Closed;
                     };
                     let message = match outgoing {
-                        Outgoing::Message(message) => *message,
+                        Outgoing::Message(message) => self.challenging(*message),
                         Outgoing::Ping => ClientMessage::TimePing { t0: self.clock.now().into() },
                     };
                     if let Err(error) = socket.send(Message::text(message.encode())).await {
@@ -265,36 +318,87 @@ impl Worker {
         }
     }
 
-    async fn arrived(&mut self, frame: Message, received: LocalTime) -> Option<Ended> {
+    /// Asks the relay to prove itself when this member asks to be let in.
+    fn challenging(&mut self, mut message: ClientMessage) -> ClientMessage {
+        if let ClientMessage::Join { challenge, .. } = &mut message {
+            self.challenge = fresh_challenge();
+            challenge.clone_from(&self.challenge);
+        }
+        message
+    }
+
+    async fn arrived(
+        &mut self,
+        frame: Message,
+        received: LocalTime,
+        address: &RelayAddress,
+    ) -> Heard {
+        let broken = |reason: &str| Heard::Ended(Ended::Broken(reason.to_owned()));
         match frame {
             Message::Text(text) => match ServerMessage::decode(&text) {
                 Ok(ServerMessage::Moved { url, epoch }) => {
                     let is_followed = self.route.moved(url.as_deref(), epoch);
-                    Some(Ended::Moved { is_followed })
-                }
-                Ok(ServerMessage::Joined(joined))
-                    if !self.route.joined(Instant::now(), joined.epoch, &joined.relays) =>
-                {
-                    Some(Ended::Broken("the relay lost the swarm and does not know it".to_owned()))
+                    Heard::Ended(Ended::Moved { is_followed })
                 }
                 Ok(message) => {
+                    let mut heard = Heard::Nothing;
+                    if let ServerMessage::Joined(joined) = &message {
+                        if let Err(reason) = self.check(joined, address) {
+                            return broken(reason);
+                        }
+                        heard = Heard::Welcome;
+                    }
                     let event = LinkEvent::Message { message: Box::new(message), received };
-                    self.events.send(event).await.err().map(|_| Ended::Closed)
+                    match self.events.send(event).await {
+                        Ok(()) => heard,
+                        Err(_) => Heard::Ended(Ended::Closed),
+                    }
                 }
                 Err(error) => {
                     debug!(code = ?error.code, "the relay sent something unknown");
-                    None
+                    Heard::Nothing
                 }
             },
-            Message::Close(frame) => Some(Ended::Broken(match frame {
+            Message::Close(frame) => match frame {
                 Some(frame) => {
-                    format!("the relay closed the connection: {} {}", frame.code, frame.reason)
+                    let (code, reason) = (frame.code, frame.reason);
+                    broken(&format!("the relay closed the connection: {code} {reason}"))
                 }
-                None => "the relay closed the connection".to_owned(),
-            })),
-            Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => None,
+                None => broken("the relay closed the connection"),
+            },
+            Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {
+                Heard::Nothing
+            }
         }
     }
+
+    /// Whether a relay that lets this member in is to be believed.
+    fn check(&mut self, joined: &Joined, address: &RelayAddress) -> Result<(), &'static str> {
+        let challenge = self.challenge.as_ref();
+        let is_proven = match &joined.carrier {
+            Some(carrier) => challenge.is_some_and(|asked| self.key.made_carrier(asked, carrier)),
+            // What was carried by friends is not taken over by a relay that anyone may run.
+            None => !self.route.is_carried(),
+        };
+        if !is_proven {
+            return Err("the relay does not prove that it holds the swarm's key");
+        }
+        if !self.route.joined(Instant::now(), joined.epoch, &joined.relays) {
+            return Err("the relay lost the swarm and does not know it");
+        }
+        if joined.carrier.is_some() {
+            self.route.carried_at(address.clone());
+        }
+        Ok(())
+    }
+}
+
+/// What became of a frame.
+enum Heard {
+    Nothing,
+    /// The relay let this member in.
+    Welcome,
+    Ended(Ended),
 }
 
 /// Between half of `pause` and all of it.
@@ -307,10 +411,10 @@ fn jittered(pause: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use protocol::message::Joined;
-    use tokio::net::TcpListener;
+    use protocol::{Carrier, SwarmKey, UserId};
+    use tokio::net::{TcpListener, TcpStream};
     use tokio::sync::mpsc::Receiver;
-    use tokio_tungstenite::accept_async;
+    use tokio_tungstenite::{WebSocketStream, accept_async};
 
     use super::*;
 
@@ -359,6 +463,73 @@ mod tests {
         drop(link);
     }
 
+    #[tokio::test]
+    async fn a_party_that_friends_carry_is_taken_over_by_nobody_without_the_key() {
+        let [home, heir] = [FakeRelay::new().await, FakeRelay::new().await];
+        let (link, mut events) = open(&home);
+        let door = Door { addresses: vec![address(&heir)], is_own: false };
+        link.set_doors(vec![door]);
+        let mut socket = home.accept().await;
+        expect_up(&mut events).await;
+        let asked = challenge(&link, &mut socket).await;
+        say(&mut socket, &carried(&key(), &asked)).await;
+        assert!(matches!(next(&mut events).await, LinkEvent::Message { .. }));
+
+        // The carrier dies. Its address is taken by a stranger first, with a proof overheard.
+        drop(socket);
+        assert!(matches!(next(&mut events).await, LinkEvent::Down { was_up: true, .. }));
+        let mut socket = home.accept().await;
+        expect_up(&mut events).await;
+        challenge(&link, &mut socket).await;
+        say(&mut socket, &carried(&key(), &asked)).await;
+        assert!(matches!(next(&mut events).await, LinkEvent::Down { was_up: true, .. }));
+        // Then one who says nothing of a carrier, at the door of the next in line.
+        let mut socket = heir.accept().await;
+        expect_up(&mut events).await;
+        say(&mut socket, &joined(0, Vec::new())).await;
+        assert!(matches!(next(&mut events).await, LinkEvent::Down { was_up: true, .. }));
+        drop(home.accept().await);
+        while !matches!(next(&mut events).await, LinkEvent::Down { .. }) {}
+        // At last the heir, who holds the key.
+        let mut socket = heir.accept().await;
+        expect_up(&mut events).await;
+        let asked = challenge(&link, &mut socket).await;
+        say(&mut socket, &carried(&key(), &asked)).await;
+        assert!(matches!(next(&mut events).await, LinkEvent::Message { .. }));
+    }
+
+    fn key() -> DatagramKey {
+        DatagramKey::of_swarm(&SwarmKey::parse("blue otter").unwrap())
+    }
+
+    fn address(relay: &FakeRelay) -> RelayAddress {
+        RelayAddress::parse(&relay.url()).unwrap()
+    }
+
+    fn carried(key: &DatagramKey, asked: &Challenge) -> ServerMessage {
+        let ServerMessage::Joined(state) = joined(0, Vec::new()) else { unreachable!() };
+        let user_id = UserId::parse("ada").unwrap();
+        let proof = key.carrier_proof(asked, &user_id);
+        ServerMessage::Joined(Joined { carrier: Some(Carrier { user_id, proof }), ..state })
+    }
+
+    /// Joins, and what the relay is asked to prove itself by.
+    async fn challenge(link: &RelayLink, socket: &mut WebSocketStream<TcpStream>) -> Challenge {
+        let swarm_hash = SwarmKey::parse("blue otter").unwrap().hash();
+        let (user_id, alias) = (UserId::parse("mia").unwrap(), None);
+        let join =
+            ClientMessage::Join { swarm_hash, user_id, alias, resume: None, challenge: None };
+        link.send(Outgoing::Message(Box::new(join)));
+        loop {
+            let frame = within(socket.next()).await.unwrap().unwrap();
+            let Message::Text(text) = frame else { continue };
+            let Ok(ClientMessage::Join { challenge, .. }) = ClientMessage::decode(&text) else {
+                panic!("{text}")
+            };
+            return challenge.expect("a challenge");
+        }
+    }
+
     struct FakeRelay(TcpListener);
 
     impl FakeRelay {
@@ -379,7 +550,7 @@ mod tests {
     fn open(home: &FakeRelay) -> (RelayLink, Receiver<LinkEvent>) {
         let (sender, events) = mpsc::channel(16);
         let address = RelayAddress::parse(&home.url()).unwrap();
-        (RelayLink::open(address, MonotonicClock::new(), sender), events)
+        (RelayLink::open(address, key(), MonotonicClock::new(), sender), events)
     }
 
     fn joined(epoch: u64, relays: Vec<String>) -> ServerMessage {
@@ -398,6 +569,8 @@ mod tests {
             resume: String::new(),
             epoch,
             relays,
+            carrier: None,
+            queue: Default::default(),
         })
     }
 

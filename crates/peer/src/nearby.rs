@@ -1,7 +1,8 @@
 //! Parties on the local network, found and announced by mDNS (RFC 6762, 6763).
 //!
 //! What is announced of a party is the relay, never the swarm: an id, the host's alias, address
-//! and port. Nobody can tell from it which swarm meets there, nor join without its key.
+//! and port, and a mark that only who holds the key can make of the id. Nobody else can tell from it
+//! which swarm meets there, nor join without its key.
 //!
 //! Members of a swarm also announce where they answer time datagrams, under a pseudonym that
 //! only who holds the key can tell: so they find each other while no relay is there to say it.
@@ -19,6 +20,8 @@ use protocol::limits::MAX_ADDRESSES;
 use sync_core::room::is_local_network;
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
+
+use crate::address::RelayAddress;
 
 /// DNS-SD type of a relay carried by an app.
 const SERVICE_TYPE: &str = "_synced-swarm._tcp.local.";
@@ -39,15 +42,28 @@ const MOST_CLOCKS: usize = 256;
 /// Name of the TXT property that proves a clock's name.
 const PROOF: &str = "proof";
 
+/// Name of the TXT property that says to holders of a key which swarm a party is, and the longest
+/// value that is kept: hex digits of 128 bits.
+const MARK: &str = "mark";
+const LONGEST_MARK: usize = 32;
+
 /// Looks around the local network for as long as it lives.
 pub struct Nearby {
     daemon: Option<ServiceDaemon>,
-    parties: BTreeMap<String, NearbyParty>,
+    parties: BTreeMap<String, Seen>,
     /// This app's own announcement, which is not shown to itself.
     own: Option<(String, String)>,
     clocks: Clocks,
     own_clock: Option<String>,
     sightings: mpsc::Sender<Sighting>,
+}
+
+/// A party nearby.
+#[derive(Clone, PartialEq, Eq)]
+struct Seen {
+    party: NearbyParty,
+    /// Says to those who hold its key which swarm it is.
+    mark: Option<String>,
 }
 
 /// Where the members of one swarm answer time datagrams.
@@ -100,15 +116,15 @@ impl Nearby {
                 pseudonym(&fullname).is_some_and(|name| self.clocks.seen.remove(name).is_some())
             }
             ServiceEvent::ServiceResolved(service) => {
-                let Some(party) = party(&service) else { return false };
+                let Some(seen) = party(&service) else { return false };
                 let fullname = service.fullname.clone();
-                let is_own = self.own.as_ref().is_some_and(|(id, _)| *id == party.id);
+                let is_own = self.own.as_ref().is_some_and(|(id, _)| *id == seen.party.id);
                 let is_full =
                     self.parties.len() == MOST_PARTIES && !self.parties.contains_key(&fullname);
                 if is_own || is_full {
                     return false;
                 }
-                self.parties.insert(fullname, party.clone()).as_ref() != Some(&party)
+                self.parties.insert(fullname, seen.clone()).as_ref() != Some(&seen)
             }
             ServiceEvent::ServiceRemoved(_, fullname) => self.parties.remove(&fullname).is_some(),
             _ => false,
@@ -159,15 +175,30 @@ impl Nearby {
 
     /// The parties seen, in a steady order.
     pub fn parties(&self) -> Vec<NearbyParty> {
-        self.parties.values().cloned().collect()
+        self.parties.values().map(|seen| seen.party.clone()).collect()
     }
 
-    /// Tells the network of a relay carried here.
-    pub fn announce(&mut self, id: &str, alias: &Alias, port: u16) {
+    /// Where apps say that they carry the swarm of `key`. Strangers can repeat what others said, so
+    /// whoever is there has yet to prove it.
+    pub fn carriers_of(&self, key: &DatagramKey) -> impl Iterator<Item = RelayAddress> + use<> {
+        let marked = self.parties.values().filter(|Seen { party, mark }| {
+            mark.as_ref().is_some_and(|mark| *mark == key.party_mark(&party.id))
+        });
+        let addresses = marked.filter_map(|seen| RelayAddress::parse(&seen.party.url).ok());
+        addresses.collect::<Vec<_>>().into_iter()
+    }
+
+    /// Tells the network of a relay carried here. `mark` is [`DatagramKey::party_mark`].
+    pub fn announce(&mut self, id: &str, alias: &Alias, port: u16, mark: &str) {
         self.withdraw();
         let Some(daemon) = &self.daemon else { return };
-        let properties =
-            [("v", TXT_VERSION), ("path", "/ws"), ("id", id), ("name", alias.as_str())];
+        let properties = [
+            ("v", TXT_VERSION),
+            ("path", "/ws"),
+            ("id", id),
+            ("name", alias.as_str()),
+            (MARK, mark),
+        ];
         let host = format!("synced-swarm-{id}.local.");
         let registered = ServiceInfo::new(SERVICE_TYPE, id, &host, "", port, &properties[..])
             .map(ServiceInfo::enable_addr_auto)
@@ -265,7 +296,7 @@ fn pseudonym(fullname: &str) -> Option<&str> {
 }
 
 /// What a resolved service says, if it says it in a form we accept.
-fn party(service: &ResolvedService) -> Option<NearbyParty> {
+fn party(service: &ResolvedService) -> Option<Seen> {
     let text = |key| service.txt_properties.get(key).map(|property| property.val_str());
     if text("v") != Some(TXT_VERSION) || text("path") != Some("/ws") {
         return None;
@@ -286,11 +317,13 @@ fn party(service: &ResolvedService) -> Option<NearbyParty> {
         IpAddr::V4(v4) => v4.to_string(),
         IpAddr::V6(v6) => format!("[{v6}]"),
     };
-    Some(NearbyParty {
+    let party = NearbyParty {
         id: id.to_owned(),
         name: name.to_string(),
         url: format!("ws://{host}:{}/ws", service.port),
-    })
+    };
+    let mark = text(MARK).filter(|mark| mark.len() <= LONGEST_MARK).map(str::to_owned);
+    Some(Seen { party, mark })
 }
 
 #[cfg(test)]
@@ -303,7 +336,7 @@ mod tests {
     fn said(properties: &[(&str, &str)], addresses: &str) -> Option<NearbyParty> {
         let service =
             ServiceInfo::new(SERVICE_TYPE, "host", "host.local.", addresses, 8080, properties);
-        party(&service.unwrap().as_resolved_service())
+        party(&service.unwrap().as_resolved_service()).map(|seen| seen.party)
     }
 
     const SOUND: [(&str, &str); 4] =
@@ -450,7 +483,8 @@ mod tests {
         getrandom::fill(&mut random).unwrap();
         let id = protocol::ids::hex(&random);
         let alias = Alias::parse("Red Fox").unwrap();
-        host.announce(&id, &alias, 4711);
+        let key = key_of(&format!("party {id}"));
+        host.announce(&id, &alias, 4711, &key.party_mark(&id));
         let met = tokio::time::timeout(Duration::from_secs(20), async {
             loop {
                 guest.saw(guest_sees.recv().await.unwrap());
@@ -462,6 +496,9 @@ mod tests {
         .await
         .expect("the announcement arrives");
         assert!(met.name == "Red Fox" && met.url.ends_with(":4711/ws"), "{met:?}");
+        let found: Vec<_> = guest.carriers_of(&key).map(|address| address.to_string()).collect();
+        assert_eq!(found, [met.url], "who holds the key knows whose party it is");
+        assert_eq!(guest.carriers_of(&key_of("red otter")).next(), None);
 
         while let Ok(sighting) = host_sees.try_recv() {
             host.saw(sighting);

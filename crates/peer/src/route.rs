@@ -4,11 +4,17 @@
 //! home: often a load balancer. A relay may send it on to another one, and names those that it
 //! may come back to. A member believes that of hosts below its home, and of what the relay that
 //! let it in has named; never of one without TLS where its home has it.
+//!
+//! A party that a member's app carries is different: whoever takes over has to prove that it holds
+//! the swarm's key, so a member may be sent to any address of its local network. When the carrier is
+//! gone it knocks at one door after the other, in an order that all compute alike
+//! ([`sync_core::succession::order`]).
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use protocol::limits::MAX_RELAYS;
+use sync_core::room::is_local_network;
 use tokio::time::Instant;
 
 use crate::address::RelayAddress;
@@ -35,6 +41,30 @@ pub(crate) struct Route {
     /// The highest epoch under which this member was let in.
     epoch: u64,
     disbelieved_since: Option<Instant>,
+    /// Where a member's app carries the party, if one does.
+    carried_at: Option<RelayAddress>,
+    /// The last attempt was the last one of a round.
+    is_round_over: bool,
+}
+
+/// Where a member's own relay can be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Door {
+    /// All at once are tried.
+    pub(crate) addresses: Vec<RelayAddress>,
+    /// It is this member's own.
+    pub(crate) is_own: bool,
+}
+
+/// What to try next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    /// The first of these that answers.
+    pub(crate) addresses: Vec<RelayAddress>,
+    /// It is this member's own relay.
+    pub(crate) is_own: bool,
+    /// There are others to be tried soon if it does not answer.
+    pub(crate) is_brief: bool,
 }
 
 impl Route {
@@ -48,14 +78,38 @@ impl Route {
             attempts: 0,
             epoch: 0,
             disbelieved_since: None,
+            carried_at: None,
+            is_round_over: true,
         }
     }
 
-    /// Where to connect now: where it was sent, else home and the known relays in turn.
-    pub(crate) fn next(&mut self) -> RelayAddress {
+    /// Where to connect now: where it was sent; else, in a party that is carried, where it was and
+    /// each of `doors` in turn; else home and the known relays in turn.
+    pub(crate) fn next(&mut self, doors: &[Door]) -> Attempt {
+        let is_brief = self.is_carried();
+        let to = |relay| Attempt { addresses: vec![relay], is_own: false, is_brief };
         if let Some(relay) = self.sent_to.take() {
-            return relay;
+            return to(relay);
         }
+        let Some(carried_at) = self.carried_at.clone() else {
+            return to(self.next_of_several());
+        };
+        let is_elsewhere = |door: &&Door| door.addresses != [carried_at.clone()];
+        let others: Vec<&Door> = doors.iter().filter(is_elsewhere).collect();
+        let place = self.attempts % (others.len() + 1);
+        self.attempts = place + 1;
+        self.is_round_over = place == others.len();
+        match place.checked_sub(1) {
+            None => to(carried_at),
+            Some(place) => Attempt {
+                addresses: others[place].addresses.clone(),
+                is_own: others[place].is_own,
+                is_brief,
+            },
+        }
+    }
+
+    fn next_of_several(&mut self) -> RelayAddress {
         let attempt = self.attempts;
         self.attempts += 1;
         if attempt.is_multiple_of(2) || self.known.is_empty() {
@@ -96,6 +150,21 @@ impl Route {
         true
     }
 
+    /// A relay that let this member in is carried by a member's app, at this address.
+    pub(crate) fn carried_at(&mut self, address: RelayAddress) {
+        self.carried_at = Some(address);
+    }
+
+    /// True while this is a party that members' apps carry.
+    pub(crate) fn is_carried(&self) -> bool {
+        self.carried_at.is_some()
+    }
+
+    /// True when a pause is due before the next attempt.
+    pub(crate) fn is_round_over(&self) -> bool {
+        self.is_round_over || !self.is_carried()
+    }
+
     /// True when there is more than one relay to find the swarm at.
     pub(crate) fn has_choice(&self) -> bool {
         self.epoch > 0
@@ -106,6 +175,9 @@ impl Route {
             return false;
         }
         let (host, home) = (relay.host(), self.home.host());
+        if self.is_carried() {
+            return host.parse().is_ok_and(|ip| is_local_network(&ip));
+        }
         // Addresses lie below nothing, whatever they end in.
         let is_name = host.parse::<IpAddr>().is_err();
         let is_below = host.strip_suffix(home).is_some_and(|front| front.ends_with('.'));
@@ -133,7 +205,7 @@ mod tests {
         ] {
             let mut route = route(home);
             assert_eq!(route.moved(Some(url), 0), goes, "{home} to {url}");
-            let next = route.next();
+            let next = next(&mut route);
             let expected = if goes { url } else { home };
             assert_eq!(next, RelayAddress::parse(expected).unwrap(), "{home} to {url}");
         }
@@ -152,10 +224,10 @@ mod tests {
     #[test]
     fn a_member_whose_relay_died_tries_its_home_and_the_others_in_turn() {
         let mut route = route("ws://home:1");
-        assert_eq!([route.next(), route.next()], ["ws://home:1"; 2].map(address));
+        assert_eq!([next(&mut route), next(&mut route)], ["ws://home:1"; 2].map(address));
         let named = ["ws://home:2", "ws://home:3"].map(str::to_owned);
         route.joined(Instant::now(), 5, &named);
-        let tried: Vec<_> = (0..5).map(|_| route.next()).collect();
+        let tried: Vec<_> = (0..5).map(|_| next(&mut route)).collect();
         let expected = ["ws://home:1", "ws://home:2", "ws://home:1", "ws://home:3", "ws://home:1"];
         assert_eq!(tried, expected.map(address));
     }
@@ -165,8 +237,8 @@ mod tests {
         let mut route = route("ws://home:1");
         let hops = (0..10).take_while(|_| route.moved(Some("ws://home:2"), 0)).count();
         assert_eq!(hops, 3);
-        assert_eq!(route.next(), address("ws://home:2"), "the last one it was sent to");
-        assert_eq!(route.next(), address("ws://home:1"));
+        assert_eq!(next(&mut route), address("ws://home:2"), "the last one it was sent to");
+        assert_eq!(next(&mut route), address("ws://home:1"));
     }
 
     #[test]
@@ -179,6 +251,33 @@ mod tests {
         assert!(!route.joined(start + DISBELIEF / 2, 99, &[]));
         assert!(route.joined(start + DISBELIEF, 99, &[]), "the record of epochs was lost");
         assert!(route.joined(start, 0, &[]), "a relay alone has none");
+    }
+
+    #[test]
+    fn where_friends_carry_the_party_each_door_is_tried_in_turn_with_a_pause_after_the_last() {
+        let mut route = route("ws://10.0.0.1:1");
+        route.joined(Instant::now(), 1, &[]);
+        route.carried_at(address("ws://10.0.0.1:1"));
+        let [ada, me] = ["ws://10.0.0.2:2", "ws://127.0.0.1:3"].map(address);
+        let carrier = Door { addresses: vec![address("ws://10.0.0.1:1")], is_own: false };
+        let ada_s = Door { addresses: vec![ada.clone()], is_own: false };
+        let own = Door { addresses: vec![me.clone()], is_own: true };
+        let doors = [carrier, ada_s, own];
+        let mut rounds = Vec::new();
+        for _ in 0..6 {
+            let attempt = route.next(&doors);
+            rounds.push((attempt.addresses[0].clone(), attempt.is_own, route.is_round_over()));
+        }
+        let home = address("ws://10.0.0.1:1");
+        let round = [(home, false, false), (ada, false, false), (me, true, true)];
+        assert_eq!(rounds, [round.clone(), round].concat());
+        assert!(route.moved(Some("ws://10.0.0.9:9/ws"), 2), "whoever is there has the key");
+        assert!(!route.moved(Some("ws://192.0.2.1:9/ws"), 2), "nothing beyond the local network");
+        assert!(!route.moved(Some("wss://10.0.0.9:9/ws"), 2));
+    }
+
+    fn next(route: &mut Route) -> RelayAddress {
+        route.next(&[]).addresses.remove(0)
     }
 
     fn route(home: &str) -> Route {

@@ -1,17 +1,19 @@
 //! The files of this member: adding, fetching, telling the others what is held.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use audio_engine::draw_waveform;
 use protocol::host::{AddingView, Notice, NoticeCode, OutputChoice, TransferRates};
 use protocol::ids::{FileId, InfoHash};
 use protocol::message::FileAnnouncement;
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
-use track_store::{AddError, Fault, StoreChange, StoreError, Track, TrackStore};
+use track_store::{AddError, Fault, Origin, StoreChange, StoreError, Track, TrackStore};
 
 use crate::trace;
 use crate::view::output_choices;
@@ -30,6 +32,18 @@ pub(crate) struct Shelf {
     expected: BTreeSet<FileId>,
     /// The look for vanished files that is under way; on a hung network disk it takes its time.
     checking: Option<Id>,
+    /// Songs whose waveform was drawn, or could not be, in this run.
+    drawn: BTreeSet<FileId>,
+    /// True while one is being drawn: one at a time, for it keeps a core busy.
+    is_drawing: bool,
+    /// Set when nobody waits for a waveform any more.
+    is_closed: Arc<AtomicBool>,
+}
+
+impl Drop for Shelf {
+    fn drop(&mut self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+    }
 }
 
 struct Adding {
@@ -51,6 +65,8 @@ pub(crate) enum Done {
     Outputs(Vec<OutputChoice>),
     /// What this device measured was written, or could not be.
     TraceSaved(std::io::Result<PathBuf>),
+    /// A song's waveform is part of its announcement, or there is none.
+    Drawn,
     /// A file was forgotten.
     Removed { file_id: FileId, outcome: Result<(), StoreError> },
 }
@@ -109,6 +125,49 @@ impl Shelf {
         self.checking = Some(job.id());
     }
 
+    /// Draws the waveform of the first of `tracks` that has none, unless one is being drawn. A song
+    /// that cannot be drawn goes without.
+    pub(crate) fn draw(&mut self, store: &TrackStore, tracks: impl Iterator<Item = Track>) {
+        if self.is_drawing {
+            return;
+        }
+        let undrawn = tracks.filter_map(|track| match track.origin {
+            Origin::Mine { path } if track.announcement.media.waveform.is_none() => {
+                Some((path, track.announcement))
+            }
+            _ => None,
+        });
+        for (path, FileAnnouncement { file_id, media, .. }) in undrawn {
+            if !self.drawn.insert(file_id.clone()) {
+                continue;
+            }
+            self.is_drawing = true;
+            let (store, is_closed) = (store.clone(), self.is_closed.clone());
+            self.jobs.spawn_blocking(move || {
+                let format = media.format.as_ref().map(|format| format.as_str());
+                let is_wanted = || !is_closed.load(Ordering::Relaxed);
+                match File::open(path).map(|file| draw_waveform(Box::new(file), format, is_wanted))
+                {
+                    Ok(Ok(Some(waveform))) => {
+                        if let Err(error) = store.set_waveform(&file_id, waveform) {
+                            tracing::debug!(%error, "a waveform came too late");
+                        }
+                    }
+                    Ok(Ok(None)) => {}
+                    Ok(Err(error)) => tracing::debug!(%error, "no waveform: not to be decoded"),
+                    Err(error) => tracing::debug!(%error, "no waveform: not to be read"),
+                }
+                Done::Drawn
+            });
+            return;
+        }
+    }
+
+    /// A file was read anew: what was drawn of it does not count.
+    pub(crate) fn draw_again(&mut self, file_id: &FileId) {
+        self.drawn.remove(file_id);
+    }
+
     /// Lists the sound devices, which some systems take their time for.
     pub(crate) fn list_outputs(&mut self) {
         self.jobs.spawn_blocking(|| Done::Outputs(output_choices()));
@@ -144,6 +203,7 @@ impl Shelf {
             self.checking.take_if(|checking| *checking == job);
             match ended {
                 Ok((_, done)) => {
+                    self.is_drawing &= !matches!(done, Done::Drawn);
                     // Refused for now: a later look through the list tries again.
                     if let Done::Expected { file_id, outcome: Err(_) } = &done {
                         self.expected.remove(file_id);

@@ -118,6 +118,8 @@ impl Peer {
             signals: None,
             views: view_sender,
             view_due: ViewDue::new(),
+            checks: Default::default(),
+            history: Default::default(),
         };
         tokio::spawn(peer.run(requests, sightings));
         Ok(PeerHandle { requests: request_sender, views, store, inbox })

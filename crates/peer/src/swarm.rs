@@ -6,18 +6,21 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use audio_engine::MonotonicClock;
-use protocol::SwarmKey;
+use protocol::datagram::DatagramKey;
 use protocol::host::LinkState;
 use protocol::ice::IceServer;
 use protocol::ids::{FileId, Label, SwarmHash};
+use protocol::{Standby, SwarmKey, UserId};
 use sync_core::session::Session;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::address::RelayAddress;
+use crate::carrying::{Affair, Succession};
 use crate::choice::first_to_answer;
 use crate::hosting::Hosting;
 use crate::link::{LinkEvent, Outgoing, RelayLink};
+use crate::route::Door;
 use crate::time_link::{TimeAnswer, TimeLink};
 
 /// How long to look for a party nearby before starting one.
@@ -46,8 +49,10 @@ pub(crate) struct Swarm {
     pub(crate) ice: Vec<IceServer>,
     /// The address that the link to the relay leads to.
     pub(crate) relay: Option<SocketAddr>,
+    /// The same as it was given or told.
+    pub(crate) reached: Option<RelayAddress>,
+    pub(crate) succession: Succession,
     meeting: Meeting,
-    hosting: Option<Hosting>,
 }
 
 enum Meeting {
@@ -72,6 +77,8 @@ pub(crate) enum Arrival {
     Link(LinkEvent),
     /// Time by UDP.
     Time(TimeAnswer),
+    /// Something about who carries the party.
+    Affair(Affair),
 }
 
 impl Swarm {
@@ -87,8 +94,9 @@ impl Swarm {
             time,
             ice: Vec::new(),
             relay: None,
+            reached: None,
+            succession: Succession::default(),
             meeting: Meeting::Searching { until: Instant::now() + SEARCH_TIME },
-            hosting: None,
         }
     }
 
@@ -109,7 +117,8 @@ impl Swarm {
     /// Meets at this relay from now on.
     pub(crate) fn meet_at(&mut self, address: RelayAddress, clock: MonotonicClock) {
         let (sender, events) = mpsc::channel(EVENT_DEPTH);
-        let link = RelayLink::open(address.clone(), clock, sender);
+        let key = DatagramKey::of_swarm(&self.key);
+        let link = RelayLink::open(address.clone(), key, clock, sender);
         self.meeting = Meeting::At { address, link, events };
     }
 
@@ -132,17 +141,52 @@ impl Swarm {
     /// Meets at the relay carried here.
     pub(crate) fn meet_here(&mut self, hosting: Hosting, clock: MonotonicClock) {
         self.meet_at(hosting.own_address(), clock);
-        self.hosting = Some(hosting);
+        self.succession.host(hosting);
     }
 
     /// The relay carried here.
     pub(crate) fn hosting(&self) -> Option<&Hosting> {
-        self.hosting.as_ref()
+        self.succession.hosting()
+    }
+
+    /// The relay that this member is at is the place to meet from now on: an app carries the party,
+    /// and it may have been another one before.
+    pub(crate) fn arrive(&mut self) {
+        if let (Meeting::At { address, .. }, Some(reached)) = (&mut self.meeting, &self.reached) {
+            address.clone_from(reached);
+        }
+    }
+
+    /// Where others reach the relay that this member is at: the carrier's own word for it, if that is
+    /// on another computer.
+    pub(crate) fn carrier_url(&self) -> Option<String> {
+        let carrier = self.session.carrier()?;
+        let mut members = self.session.members().iter();
+        let standby = members.find(|member| member.user_id == *carrier)?.standby.as_ref();
+        let told = standby.into_iter().flat_map(|standby| &standby.addresses);
+        let outside = told.into_iter().find(|address| !address.ip().is_loopback());
+        let reached = self.address().map(ToString::to_string);
+        match outside {
+            Some(address) if self.is_relay_here() => Some(format!("ws://{address}/ws")),
+            _ => reached,
+        }
+    }
+
+    /// True while the relay is on this computer, as other members then may be.
+    pub(crate) fn is_relay_here(&self) -> bool {
+        self.relay.is_some_and(|relay| relay.ip().is_loopback())
+    }
+
+    /// Tells the link where to knock should the party be without a relay.
+    pub(crate) fn set_doors(&self, doors: Vec<Door>) {
+        if let Meeting::At { link, .. } = &self.meeting {
+            link.set_doors(doors);
+        }
     }
 
     /// Looks up under which addresses others reach a relay carried here. True if they changed.
     pub(crate) fn refresh_invites(&mut self) -> bool {
-        self.hosting.as_mut().is_some_and(Hosting::refresh_invites)
+        self.succession.refresh_invites()
     }
 
     /// Where the members meet.
@@ -165,19 +209,24 @@ impl Swarm {
         if let Meeting::At { link, .. } = self.meeting {
             link.close().await;
         }
-        if let Some(hosting) = self.hosting {
-            hosting.stop().await;
-        }
+        self.succession.end().await;
     }
 
     /// Where neighbours can ask this member for the time.
     pub(crate) fn reach(&self) -> Vec<SocketAddr> {
-        let is_here = self.relay.is_some_and(|relay| relay.ip().is_loopback());
+        let is_here = self.is_relay_here();
         self.time.as_ref().map_or_else(Vec::new, |time| time.addresses(is_here))
     }
 
+    /// Where this app's own relay can be reached, if it would carry the party.
+    pub(crate) fn standby(&self, me: &UserId) -> Option<Standby> {
+        let addresses = self.succession.addresses(self.is_relay_here());
+        let key = DatagramKey::of_swarm(&self.key);
+        (!addresses.is_empty()).then(|| key.standby(me, addresses))
+    }
+
     async fn next_arrival(&mut self) -> Arrival {
-        let Self { meeting, time, .. } = self;
+        let Self { meeting, time, succession, .. } = self;
         let time = async {
             match time {
                 Some(time) => Arrival::Time(time.next_answer().await),
@@ -189,6 +238,7 @@ impl Swarm {
             biased;
             arrival = Self::next_from(meeting) => arrival,
             arrival = time => arrival,
+            affair = succession.next() => Arrival::Affair(affair),
         }
     }
 

@@ -7,7 +7,7 @@ use protocol::LocalTime;
 use protocol::datagram::DatagramKey;
 use protocol::host::{ClockView, LogLevel, NoticeCode};
 use protocol::ids::{FileId, UserId};
-use protocol::sync::SyncReport;
+use protocol::sync::{Reach, SyncReport};
 use protocol::time::{MediaTime, Span};
 use protocol::trace::{TimeSource, TraceEvent};
 use sync_core::clock::sync_state;
@@ -47,7 +47,9 @@ impl Peer {
         let now = self.clock.now();
         let asks = self.bench.asks_neighbours;
         if let Some(swarm) = &mut self.swarm {
-            let reach = if asks { swarm.reach() } else { Vec::new() };
+            let addresses = if asks { swarm.reach() } else { Vec::new() };
+            let standby = swarm.standby(&self.user_id);
+            let reach = Reach { addresses, standby };
             swarm.session.handle(now, Input::Reach(reach));
         }
     }
@@ -130,6 +132,8 @@ impl Peer {
     pub(crate) fn check_sync(&mut self) {
         let now = self.clock.now();
         self.record(now);
+        self.note_history(now);
+        self.tell_loss();
         self.sync_checks = self.sync_checks.wrapping_add(1);
         let members = self.swarm.as_ref().map_or(0, |swarm| swarm.session.members().len());
         let is_due = members > 1 && self.sync_checks.is_multiple_of(members.div_ceil(CHATTY));

@@ -7,6 +7,7 @@ use protocol::host::{
     OutputChoice, OutputView, PlaybackView, SettingsView, SwarmView, TransferTask, View,
 };
 use protocol::ids::UserId;
+use protocol::limits::WAVEFORM_COLUMNS;
 use protocol::message::{FileReadiness, Playback, SharedFile};
 use protocol::time::{MediaTime, Millis};
 
@@ -30,7 +31,7 @@ impl Peer {
             lobby: self.lobby.view(&settings.recent),
             nearby: self.nearby.parties(),
             files: swarm.map_or_else(Vec::new, |swarm| {
-                swarm.session.files().iter().map(|file| self.file_view(swarm, file)).collect()
+                swarm.session.files_in_sequence().map(|file| self.file_view(swarm, file)).collect()
             }),
             adding: self.shelf.adding(),
             selection: swarm.and_then(|swarm| swarm.session.selection().cloned()),
@@ -41,6 +42,7 @@ impl Peer {
             settings: settings_view(settings, self.output.clone()),
             transfers: swarm.map_or_else(Vec::new, |swarm| self.transfers(swarm)),
             log: self.notices.lines(),
+            checks: self.check_views(),
         }
     }
 
@@ -72,6 +74,9 @@ impl Peer {
             director: session.director().cloned(),
             is_director: session.is_director(),
             ice: swarm.ice.clone(),
+            carrier: session.carrier().cloned(),
+            repeat: session.queue().repeat,
+            shuffled: session.queue().shuffled,
         }
     }
 
@@ -102,6 +107,7 @@ impl Peer {
             readiness,
             rates: self.shelf.rates.get(&file.info_hash).copied().unwrap_or_default(),
             fault: self.shelf.faults.get(&file.file_id).cloned(),
+            missing: self.store.missing(&file.file_id, WAVEFORM_COLUMNS as u16),
         }
     }
 
@@ -192,12 +198,14 @@ fn output_view(status: &EngineStatus) -> OutputView {
             channels: Some(output.info.channels),
             latency_ms: Some(Millis::from(MediaTime::default() + output.latency)),
             fault: None,
+            muted: status.muted,
         },
         None => OutputView {
             fault: Some(Notice {
                 code: NoticeCode::OutputUnavailable,
                 detail: status.output_fault.clone().unwrap_or_default(),
             }),
+            muted: status.muted,
             ..OutputView::default()
         },
     }
@@ -220,6 +228,7 @@ pub(crate) fn blank_view(user_id: &UserId, settings: &Settings) -> View {
         settings: settings_view(settings, settings.output.clone()),
         transfers: Vec::new(),
         log: Vec::new(),
+        checks: Vec::new(),
     }
 }
 

@@ -87,6 +87,11 @@ impl DatagramKey {
         hex(&mac(&self.0, text.as_bytes())[..8])
     }
 
+    /// 128 bits, as hex digits, that only who holds this key can make of `text`.
+    pub(crate) fn sign(&self, text: &str) -> String {
+        hex(&mac(&self.0, text.as_bytes())[..SIGNATURE])
+    }
+
     /// Reads 64 hex digits.
     pub fn parse(text: &str) -> Option<Self> {
         let nibble = |at: usize| char::from(*text.as_bytes().get(at)?).to_digit(16);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ice::IceServer;
 use crate::ids::{Alias, FileId, FileName, InfoHash, Label, SwarmHash, UserId};
-use crate::message::{MediaInfo, Playback, Repeat};
+use crate::message::{MediaInfo, Playback, Repeat, RepeatMode};
 use crate::sync::{SyncPath, SyncReport, SyncState};
 use crate::time::Millis;
 
@@ -99,7 +99,8 @@ pub enum Intent {
         #[serde(default)]
         repeat: Option<Repeat>,
     },
-    /// Play a file when the one on air ends, without a gap. Director only.
+    /// Play a file when the one on air ends, without a gap, and those behind it afterwards. Director
+    /// only.
     PlayNext {
         /// Which file.
         file_id: FileId,
@@ -152,6 +153,58 @@ pub enum Intent {
         /// What happened.
         text: String,
     },
+    /// A button outside of the window was pressed: of a keyboard, a headset, a lock screen, the
+    /// tray. The director's moves the song for everyone; anyone else's only silences this device
+    /// or lets it be heard again.
+    PressButton {
+        /// Which one.
+        button: MediaButton,
+    },
+    /// Silence this device, or let it be heard again. The others play on.
+    SetMuted {
+        /// True to silence it.
+        muted: bool,
+    },
+    /// Find out what works between this device and the others; shown in [`View::checks`].
+    CheckConnection,
+    /// Move a file to another place in the order of songs. Director only.
+    MoveFile {
+        /// Which file.
+        file_id: FileId,
+        /// Its place then, counted from 0; a place beyond the last one is the last.
+        to: usize,
+    },
+    /// Go on to the song behind the one on air, or behind the selected one. Director only.
+    SkipForward,
+    /// Go back to the beginning of the song on air, or in its first seconds to the song before it.
+    /// Director only.
+    SkipBack,
+    /// What is played again. Director only.
+    SetRepeatMode {
+        /// Which songs.
+        mode: RepeatMode,
+    },
+    /// Draw the order of songs by chance, or go back to the order in which they were announced.
+    /// Director only.
+    SetShuffle {
+        /// True to draw it.
+        on: bool,
+    },
+}
+
+/// A button that controls playing from outside of the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub enum MediaButton {
+    /// Begin, or go on.
+    Play,
+    /// Stand still.
+    Pause,
+    /// One or the other, by what happens now.
+    PlayPause,
+    /// End.
+    Stop,
 }
 
 /// Where the members of a swarm meet.
@@ -219,7 +272,7 @@ pub struct View {
     pub lobby: LobbyView,
     /// Parties found on the local network.
     pub nearby: Vec<NearbyParty>,
-    /// What is shared in the swarm.
+    /// What is shared in the swarm, in the order in which it plays.
     pub files: Vec<FileView>,
     /// Files of this device being read before they can be shared.
     pub adding: Vec<AddingView>,
@@ -239,6 +292,58 @@ pub struct View {
     pub transfers: Vec<TransferTask>,
     /// What happened lately, newest last.
     pub log: Vec<LogLine>,
+    /// What was found out about the ways to the others, after [`Intent::CheckConnection`].
+    #[serde(default)]
+    pub checks: Vec<CheckView>,
+}
+
+/// One thing that must work for a party to work, and whether it does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct CheckView {
+    /// What was looked at.
+    pub subject: CheckSubject,
+    /// What was found.
+    pub state: CheckState,
+    /// Why, in technical words; may be empty.
+    pub detail: String,
+}
+
+/// What is looked at when a person asks whether everything works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub enum CheckSubject {
+    /// This device and the party's relay speak to each other.
+    Relay,
+    /// The relay introduces devices that share a song.
+    Tracker,
+    /// The relay answers questions for the time by UDP.
+    Udp,
+    /// What this device says to everyone on the network can be said and heard.
+    Multicast,
+    /// Sound comes out.
+    Output,
+    /// The party's time is known.
+    Clock,
+}
+
+/// What a check found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub enum CheckState {
+    /// Not known yet.
+    Running,
+    /// It works.
+    Works,
+    /// It does not, and the party goes on by another way or less well.
+    Limited,
+    /// It does not work.
+    Fails,
+    /// There is nothing to look at outside of a party.
+    NoParty,
 }
 
 /// This device.
@@ -325,6 +430,15 @@ pub struct SwarmView {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "ts", ts(optional, as = "Option<Vec<IceServer>>"))]
     pub ice: Vec<IceServer>,
+    /// The member whose app carries the party; none at a relay that stands alone.
+    #[serde(default)]
+    pub carrier: Option<UserId>,
+    /// What is played again.
+    #[serde(default)]
+    pub repeat: RepeatMode,
+    /// True when the order of songs was drawn by chance.
+    #[serde(default)]
+    pub shuffled: bool,
 }
 
 /// The connection to the relay.
@@ -394,6 +508,11 @@ pub struct FileView {
     pub rates: TransferRates,
     /// Why this device cannot play or share it, if it cannot.
     pub fault: Option<Notice>,
+    /// Stretches of the song that this device lacks: the first column and the one behind the last,
+    /// of [`crate::limits::WAVEFORM_COLUMNS`] over the whole length. In order, none touches another.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "ts", ts(optional, as = "Option<Vec<[u16; 2]>>"))]
+    pub missing: Vec<[u16; 2]>,
 }
 
 /// How much of a file one member holds.
@@ -526,6 +645,21 @@ pub struct OutputView {
     pub latency_ms: Option<Millis>,
     /// Why there is no sound, if there is none.
     pub fault: Option<Notice>,
+    /// Why this device is silent although others play, if it is.
+    #[serde(default)]
+    pub muted: Option<Muted>,
+}
+
+/// Why a device is silent although it could be heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub enum Muted {
+    /// A person wants it.
+    ByPerson,
+    /// The output in use went away and another one took its place: nobody is to be surprised
+    /// by a loudspeaker.
+    OutputLost,
 }
 
 /// A device that sound could go to.
@@ -668,6 +802,10 @@ pub enum NoticeCode {
     TraceNotSaved,
     /// Something went wrong in the window.
     WindowFault,
+    /// Another member's app carries the party now; the detail is that member.
+    CarrierChanged,
+    /// This app carries the party now.
+    YouCarry,
 }
 
 /// How much a line in the log matters.

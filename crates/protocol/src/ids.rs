@@ -150,6 +150,14 @@ checked_text! {
 }
 
 checked_text! {
+    /// How loud a song is from its beginning to its end: a picture to find one's place by.
+    ///
+    /// 1 to [`limits::WAVEFORM_COLUMNS`] columns of equal length, a letter each: the place of the
+    /// letter in `A-Z a-z 0-9 - _` (RFC 4648, table 2) is the level, 0 to 63, in steps of amplitude.
+    Waveform, check_waveform
+}
+
+checked_text! {
     /// A magnet link (BEP 9), bounded but otherwise unread: the app fetches by info hash only.
     Magnet, check_magnet
 }
@@ -174,6 +182,19 @@ impl Alias {
     /// The nearest acceptable alias to `raw`, or `None` if nothing is left.
     pub fn clean(raw: &str) -> Option<Self> {
         Self::parse(visible_prefix(raw, limits::MAX_ALIAS)).ok()
+    }
+}
+
+/// The letters of a [`Waveform`], by level.
+const LEVELS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+impl Waveform {
+    /// A column for each level, 0.0 to 1.0; what lies beyond is taken for the nearest. `None`
+    /// unless there are 1 to [`limits::WAVEFORM_COLUMNS`].
+    pub fn of_levels(levels: &[f64]) -> Option<Self> {
+        let letter =
+            |level: &f64| char::from(LEVELS[(level.clamp(0.0, 1.0) * 63.0).round() as usize]);
+        Self::parse(levels.iter().map(letter).collect::<String>()).ok()
     }
 }
 
@@ -279,6 +300,26 @@ fn check_magnet(text: &str) -> Result<(), InvalidId> {
     Ok(())
 }
 
+fn check_waveform(text: &str) -> Result<(), InvalidId> {
+    if text.is_empty() {
+        return Err(InvalidId::Empty { what: "waveform" });
+    }
+    if text.len() > limits::WAVEFORM_COLUMNS {
+        return Err(InvalidId::Length {
+            what: "waveform",
+            found: text.chars().count(),
+            expected: "1 to 400 letters",
+        });
+    }
+    if !text.bytes().all(|byte| LEVELS.contains(&byte)) {
+        return Err(InvalidId::Character {
+            what: "waveform",
+            allowed: "letters, digits, '-' and '_'",
+        });
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,6 +349,18 @@ mod tests {
         assert!(InfoHash::parse("0123456789abcdef0123456789abcdef01234567").is_ok());
         for bad in ["0123", "0123456789ABCDEF0123456789ABCDEF01234567", &"é".repeat(20)] {
             assert!(InfoHash::parse(bad).is_err(), "{bad:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn a_waveform_has_one_letter_a_column_and_no_more_columns_than_are_drawn() {
+        let drawn =
+            Waveform::of_levels(&[0.0, 0.5, 1.0, -3.0, 7.0, f64::NAN]).expect("six columns");
+        assert_eq!(drawn.as_str(), "Ag_A_A");
+        assert!(Waveform::of_levels(&[0.5; limits::WAVEFORM_COLUMNS]).is_some());
+        assert!(Waveform::of_levels(&[0.5; limits::WAVEFORM_COLUMNS + 1]).is_none());
+        for bad in ["", "a b", "é", "a=", &"A".repeat(limits::WAVEFORM_COLUMNS + 1)] {
+            assert!(Waveform::parse(bad).is_err(), "{bad:?} was accepted");
         }
     }
 }

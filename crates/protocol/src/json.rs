@@ -6,28 +6,39 @@
 /// before it starts. A text that is no JSON gets some number; refusing it is the parser's part.
 pub fn json_depth(text: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
-    let (mut in_text, mut escaped) = (false, false);
-    for byte in text.bytes() {
-        if in_text {
+    let mut rest = text;
+    loop {
+        // Most of a long message stands inside texts.
+        let (outside, behind) = rest.split_once('"').unwrap_or((rest, ""));
+        for byte in outside.bytes() {
             match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_text = false,
+                b'{' | b'[' => {
+                    depth += 1;
+                    deepest = deepest.max(depth);
+                }
+                b'}' | b']' => depth = depth.saturating_sub(1),
                 _ => {}
             }
-            continue;
         }
-        match byte {
-            b'"' => in_text = true,
-            b'{' | b'[' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
+        if behind.is_empty() {
+            return deepest;
+        }
+        rest = behind_text(behind);
+    }
+}
+
+/// What stands behind the end of a text whose first quotation mark was passed.
+fn behind_text(text: &str) -> &str {
+    let mut from = 0;
+    while let Some(length) = text[from..].find('"') {
+        let end = from + length;
+        from = end + 1;
+        let escapes = text[..end].bytes().rev().take_while(|byte| *byte == b'\\').count();
+        if escapes.is_multiple_of(2) {
+            return &text[from..];
         }
     }
-    deepest
+    ""
 }
 
 #[cfg(test)]
@@ -44,6 +55,12 @@ mod tests {
             (r#"{"a":"[[[["}"#, 1),
             (r#"{"a":"\"[[[["}"#, 1),
             (r#"{"a":"\\","b":[[1]]}"#, 3),
+            (r#"{"a":"\\\"[[","b":[1]}"#, 2),
+            (r#"["[[", "\"#, 1),
+            (r#"["[[\""#, 1),
+            (r#"["" , "[", []"#, 2),
+            ("[\"[[[", 1),
+            ("\"", 0),
             ("[[[]]][[", 3),
             ("]]][", 1),
         ] {

@@ -17,7 +17,9 @@
 //! - [`json`]: how deep a text nests.
 //! - [`limits`]: every bound, with its reason.
 
+mod carrier;
 pub mod datagram;
+mod file;
 pub mod host;
 pub mod ice;
 pub mod ids;
@@ -27,6 +29,7 @@ pub mod key;
 pub mod limits;
 pub mod message;
 mod playback;
+mod queue;
 pub mod sync;
 pub mod time;
 pub mod trace;
@@ -34,6 +37,7 @@ pub mod trace;
 #[cfg(feature = "ts")]
 pub mod typescript;
 
+pub use carrier::{Carriage, Carrier, Challenge, Standby};
 pub use ids::{FileId, InfoHash, SwarmHash, UserId};
 pub use key::SwarmKey;
 pub use message::{ClientMessage, ErrorCode, ServerMessage};

@@ -93,6 +93,11 @@ pub const MAX_SCHEDULE: usize = 8;
 /// Long enough that every device has the next turn ready before this one ends.
 pub const MIN_REPEAT_MS: f64 = 1_000.0;
 
+/// Columns of the picture of a song's loudness. (count)
+///
+/// As many as a wide window has room for at two pixels each; one letter a column.
+pub const WAVEFORM_COLUMNS: usize = 400;
+
 /// Relays named to a member as places to come back to. (count)
 ///
 /// A member needs one that answers; with 16 to draw from, one rack that fails is not all of them.

@@ -6,12 +6,15 @@
 
 use core::net::SocketAddr;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
+use crate::carrier::{Carriage, Carrier, Challenge, Standby};
+pub use crate::file::{FileAnnouncement, FileReadiness, MediaInfo, SharedFile};
 use crate::ice::{self, IceServer};
-use crate::ids::{Alias, FileId, FileName, InfoHash, Label, Magnet, SwarmHash, UserId};
+use crate::ids::{Alias, FileId, SwarmHash, UserId};
 use crate::limits;
 pub use crate::playback::{Playback, Repeat};
+pub use crate::queue::{Queue, RepeatMode};
 use crate::sync::{Arm, Armed, Reach, SyncReport, TimeService};
 use crate::time::Millis;
 
@@ -35,6 +38,10 @@ pub enum ClientMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "ts", ts(optional))]
         resume: Option<String>,
+        /// To be put into the proof of a relay that a member's app carries.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "ts", ts(optional))]
+        challenge: Option<Challenge>,
     },
     /// Leaves the swarm at once, without waiting for the connection to time out.
     Leave,
@@ -103,6 +110,23 @@ pub enum ClientMessage {
         #[cfg_attr(feature = "ts", ts(type = "unknown"))]
         data: serde_json::Value,
     },
+    /// Asks a relay inside an app whether it carries a swarm, and how it stands. Answered before
+    /// any `join` by [`ServerMessage::Carriage`].
+    #[serde(rename = "carrier:ask")]
+    CarrierAsk {
+        /// Which swarm.
+        swarm_hash: SwarmHash,
+        /// To be put into the proof.
+        challenge: Challenge,
+        /// Who asks.
+        user_id: UserId,
+        /// Where the asker's own relay can be reached.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "ts", ts(optional))]
+        standby: Option<Standby>,
+    },
+    /// In which order songs play. Director only.
+    Queue(Queue),
 }
 
 /// What the relay says to a member.
@@ -286,6 +310,18 @@ pub enum ServerMessage {
         #[cfg_attr(feature = "ts", ts(optional))]
         in_reply_to: Option<String>,
     },
+    /// The answer to `carrier:ask` of a relay that carries the swarm.
+    Carriage(Carriage),
+    /// The director said in which order songs play.
+    Queue {
+        /// The order.
+        #[serde(flatten)]
+        queue: Queue,
+        /// The directorship under which it was said.
+        #[serde(default)]
+        #[cfg_attr(feature = "ts", ts(type = "number"))]
+        term: u64,
+    },
 }
 
 /// The swarm's whole state, for a member who just came.
@@ -334,8 +370,9 @@ pub struct Joined {
     /// Secret to pass as `resume` in a later `join` of the same user id.
     #[serde(default)]
     pub resume: String,
-    /// Number of the ownership of this swarm, where several relays share their swarms: every
-    /// new owner has a higher one, and terms are never below it. 0 at a relay that is alone.
+    /// Number of the ownership of this swarm, where several relays share their swarms or members'
+    /// apps carry it in turn: every new owner has a higher one, and terms are never below it. 0 at
+    /// a relay that is alone.
     #[serde(default, skip_serializing_if = "is_zero")]
     #[cfg_attr(feature = "ts", ts(optional, as = "Option<f64>"))]
     pub epoch: u64,
@@ -344,6 +381,14 @@ pub struct Joined {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "ts", ts(optional, as = "Option<Vec<String>>"))]
     pub relays: Vec<String>,
+    /// The member whose app carries this relay; none at a relay that stands alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub carrier: Option<Carrier>,
+    /// In which order songs play.
+    #[serde(default, skip_serializing_if = "Queue::is_untouched")]
+    #[cfg_attr(feature = "ts", ts(optional, as = "Option<Queue>"))]
+    pub queue: Queue,
 }
 
 fn default_files_per_member() -> usize {
@@ -368,12 +413,16 @@ pub struct PeerInfo {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "ts", ts(optional, type = "Array<string>"))]
     pub addresses: Vec<SocketAddr>,
+    /// Where its own relay can be reached, if it would carry the party.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub standby: Option<Standby>,
 }
 
 impl PeerInfo {
     /// A member of whom nothing else is known yet.
     pub fn new(user_id: UserId, alias: Option<Alias>) -> Self {
-        Self { user_id, alias, readiness: Vec::new(), addresses: Vec::new() }
+        Self { user_id, alias, readiness: Vec::new(), addresses: Vec::new(), standby: None }
     }
 }
 
@@ -386,71 +435,6 @@ pub enum PresenceAction {
     Join,
     /// The member went.
     Leave,
-}
-
-/// A file as its owner describes it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-pub struct FileAnnouncement {
-    /// Names the content.
-    pub file_id: FileId,
-    /// The file's name, for people.
-    pub name: FileName,
-    /// Length, 1 to [`limits::MAX_FILE_SIZE`]. (bytes)
-    #[serde(deserialize_with = "file_size")]
-    #[cfg_attr(feature = "ts", ts(type = "number"))]
-    pub size: u64,
-    /// Names the torrent that carries it.
-    pub info_hash: InfoHash,
-    /// The torrent as a link, for other programs.
-    pub magnet: Magnet,
-    /// What is known of the music inside.
-    #[serde(default)]
-    pub media: MediaInfo,
-}
-
-/// What a file's tags and headers say.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-pub struct MediaInfo {
-    /// Usual file name extension of the format: `mp3`, `flac`, `ogg`, `wav`, `aiff`, `m4a`.
-    pub format: Option<Label>,
-    /// Length.
-    pub duration_ms: Option<Millis>,
-    /// Title from the tags.
-    pub title: Option<Label>,
-    /// Artist from the tags.
-    pub artist: Option<Label>,
-    /// Album from the tags.
-    pub album: Option<Label>,
-}
-
-/// A file and those who announced it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-pub struct SharedFile {
-    /// What it is.
-    #[serde(flatten)]
-    pub file: FileAnnouncement,
-    /// Who announced it, first one first.
-    pub owners: Vec<UserId>,
-}
-
-/// How much of a file a member holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-pub struct FileReadiness {
-    /// Which file.
-    pub file_id: FileId,
-    /// Verified bytes held. (bytes)
-    #[cfg_attr(feature = "ts", ts(type = "number"))]
-    pub held_bytes: u64,
-    /// True when this member could start the file from its beginning at once.
-    pub playable: bool,
 }
 
 /// Why a message was refused.
@@ -570,6 +554,8 @@ pub const CLIENT_TYPES: &[&str] = &[
     "reach",
     "sync:report",
     "rtc:signal",
+    "carrier:ask",
+    "queue",
 ];
 
 /// Every `type` the relay may send.
@@ -594,6 +580,8 @@ pub const SERVER_TYPES: &[&str] = &[
     "rtc:signal",
     "moved",
     "error",
+    "carriage",
+    "queue",
 ];
 
 /// The `type` alone; everything else in the frame is skipped.
@@ -660,15 +648,4 @@ fn shortened(text: &str, characters: usize) -> String {
 
 fn is_zero(value: &u64) -> bool {
     *value == 0
-}
-
-fn file_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let size = u64::deserialize(deserializer)?;
-    if (1..=limits::MAX_FILE_SIZE).contains(&size) {
-        return Ok(size);
-    }
-    Err(serde::de::Error::custom(format!(
-        "size {size} is not between 1 and {} bytes",
-        limits::MAX_FILE_SIZE
-    )))
 }

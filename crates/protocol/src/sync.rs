@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::carrier::Standby;
 use crate::ids::{FileId, UserId};
 use crate::time::Millis;
 
@@ -23,7 +24,8 @@ pub struct TimeService {
     pub key: String,
 }
 
-/// Where a member answers time datagrams on its local network.
+/// Where a member can be reached on its local network: addresses at which it answers time
+/// datagrams.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
@@ -32,6 +34,10 @@ pub struct Reach {
     #[serde(deserialize_with = "few")]
     #[cfg_attr(feature = "ts", ts(type = "Array<string>"))]
     pub addresses: Vec<SocketAddr>,
+    /// Where its own relay can be reached, if it would carry the party.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub standby: Option<Standby>,
 }
 
 /// The director asks everyone to get ready for a start.
@@ -116,7 +122,9 @@ pub struct SyncReport {
     pub jumps: u32,
 }
 
-fn few<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<SocketAddr>, D::Error> {
+pub(crate) fn few<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<SocketAddr>, D::Error> {
     let addresses = Vec::<SocketAddr>::deserialize(deserializer)?;
     if addresses.len() <= crate::limits::MAX_ADDRESSES {
         return Ok(addresses);

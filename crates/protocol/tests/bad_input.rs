@@ -90,6 +90,14 @@ fn a_missing_or_wrong_field_is_a_bad_field() {
 }
 
 #[test]
+fn an_order_of_more_songs_than_a_swarm_may_share_is_refused() {
+    let order =
+        |count| json!({ "type": "queue", "order": vec!["a".repeat(64); count] }).to_string();
+    assert!(ClientMessage::decode(&order(100)).is_ok());
+    assert_eq!(refusal(&order(101)).code, ErrorCode::BadField);
+}
+
+#[test]
 fn numbers_out_of_range_are_refused() {
     for number in ["1e309", "-1e309", "1e300", "9.1e12", "-9.1e12", "NaN", "Infinity", "0x10"] {
         let text = format!(r#"{{"type":"timePing","t0":{number}}}"#);

@@ -7,21 +7,25 @@ use anyhow::{Context, Result, bail};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpSocket;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes, protocol::WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+use crate::stamped::{Arrival, Stamped};
 
 /// Bytes read at once. tungstenite's default would fill this process's memory with buffers.
 const READ_BUFFER: usize = 8 * 1024;
 
 /// Both directions.
-pub type Socket = WebSocketStream<TcpStream>;
+pub type Socket = WebSocketStream<Stamped>;
 
 /// The outgoing direction.
 pub struct Writer(SplitSink<Socket, Message>);
 
 /// The incoming direction.
-pub struct Reader(SplitStream<Socket>);
+pub struct Reader {
+    stream: SplitStream<Socket>,
+    arrival: Arrival,
+}
 
 /// Opens a WebSocket. `receive_buffer` bounds what the system takes in for it; none leaves
 /// that to the system.
@@ -42,14 +46,16 @@ pub async fn connect(
     stream.set_nodelay(true)?;
     let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(0);
     let url = format!("ws://{address}{path}");
+    let stream = Stamped::new(stream)?;
     let (socket, _) = client_async_with_config(url, stream, Some(config)).await?;
     Ok(socket)
 }
 
 /// Takes a socket apart.
 pub fn split(socket: Socket) -> (Reader, Writer) {
+    let arrival = socket.get_ref().arrival();
     let (sink, stream) = socket.split();
-    (Reader(stream), Writer(sink))
+    (Reader { stream, arrival }, Writer(sink))
 }
 
 impl Writer {
@@ -71,12 +77,22 @@ impl Reader {
     /// When the connection has ended.
     pub async fn next(&mut self) -> Result<Utf8Bytes> {
         loop {
-            match self.0.next().await.context("the connection ended")?? {
+            match self.stream.next().await.context("the connection ended")?? {
                 Message::Text(text) => return Ok(text),
                 Message::Close(frame) => bail!("the server closed the connection: {frame:?}"),
                 _ => {}
             }
         }
+    }
+
+    /// Waits for the end of the connection.
+    pub async fn ended(mut self) {
+        while self.stream.next().await.is_some_and(|message| message.is_ok()) {}
+    }
+
+    /// When the last text arrived, or something behind it that was read with it. (milliseconds)
+    pub fn arrived(&self) -> f64 {
+        self.arrival.ms()
     }
 
     /// Puts a socket together again.
@@ -85,7 +101,7 @@ impl Reader {
     ///
     /// When the two are not of one socket.
     pub fn reunite(self, writer: Writer) -> Result<Socket> {
-        self.0.reunite(writer.0).map_err(|_| anyhow::anyhow!("halves of two sockets"))
+        self.stream.reunite(writer.0).map_err(|_| anyhow::anyhow!("halves of two sockets"))
     }
 
     /// The next text of this type.

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use protocol::ids::{Alias, FileId, UserId};
-use protocol::message::{FileReadiness, Joined, PeerInfo, Playback, PresenceAction, SharedFile};
+use protocol::message::{
+    FileReadiness, Joined, PeerInfo, Playback, PresenceAction, Queue, SharedFile,
+};
 use protocol::{ClientMessage, ErrorCode, ServerMessage};
 use sync_core::director::{Claim, DirectorSeat, SeatChange};
 use sync_core::schedule::{PlayoutPlan, Schedule};
@@ -32,6 +34,7 @@ pub struct SimRelay {
     files: Vec<SharedFile>,
     selection: Option<FileId>,
     schedule: Schedule,
+    queue: Queue,
 }
 
 #[derive(Debug, Default)]
@@ -99,6 +102,7 @@ impl SimRelay {
             ClientMessage::SelectFile { .. }
             | ClientMessage::Play(_)
             | ClientMessage::Arm(_)
+            | ClientMessage::Queue(_)
             | ClientMessage::Stop
                 if !self.seat.is_director(&from) =>
             {
@@ -122,6 +126,10 @@ impl SimRelay {
                 self.schedule = Schedule::silent();
                 vec![(Audience::All, ServerMessage::Stop { term })]
             }
+            ClientMessage::Queue(queue) => {
+                self.queue.clone_from(&queue);
+                vec![(Audience::All, ServerMessage::Queue { queue, term })]
+            }
             ClientMessage::Arm(arm) => {
                 vec![(Audience::AllBut(from), ServerMessage::Arm { arm, term })]
             }
@@ -140,6 +148,8 @@ impl SimRelay {
                 let message = ServerMessage::SyncReport { user_id: from.clone(), report };
                 vec![(Audience::AllBut(from), message)]
             }
+            // Asked at the door of relays in apps, of which there is none here.
+            ClientMessage::CarrierAsk { .. } => Vec::new(),
             ClientMessage::RtcSignal { to, data } => {
                 vec![(Audience::One(to), ServerMessage::RtcSignal { from, data })]
             }
@@ -192,6 +202,8 @@ impl SimRelay {
             resume: String::new(),
             epoch: 0,
             relays: Vec::new(),
+            carrier: None,
+            queue: self.queue.clone(),
         });
         let presence = ServerMessage::Presence {
             user_id: user_id.clone(),

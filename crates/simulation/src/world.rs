@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use protocol::datagram::{Pong, Tag};
 use protocol::ids::{Alias, SwarmHash, UserId};
+use protocol::sync::Reach;
 use protocol::time::{LocalTime, MediaTime, Millis, Span, SwarmTime};
 use protocol::{ClientMessage, ServerMessage};
 use sync_core::room::{Face, Probe};
@@ -74,8 +75,8 @@ pub struct Device {
 #[derive(Clone, Debug)]
 enum Event {
     Connect(DeviceId),
-    AtRelay { from: DeviceId, connection: u32, message: ClientMessage },
-    AtDevice { to: DeviceId, connection: u32, message: ServerMessage },
+    AtRelay { from: DeviceId, connection: u32, message: Box<ClientMessage> },
+    AtDevice { to: DeviceId, connection: u32, message: Box<ServerMessage> },
     RelayNotices { of: DeviceId, connection: u32 },
     Probed { from: DeviceId, to: DeviceId, t0: LocalTime },
     Answered { to: DeviceId, from: DeviceId, sent: LocalTime, pong: Box<Pong> },
@@ -279,13 +280,13 @@ impl World {
             }
             Event::AtRelay { from, connection, message } => {
                 if self.is_current(from, connection) {
-                    self.reach_relay(from, message);
+                    self.reach_relay(from, *message);
                 }
             }
             Event::AtDevice { to, connection, message } => {
                 if self.is_current(to, connection) {
                     let received = self.devices[to.0].crystal.local(self.now);
-                    self.input(to, Input::Message { message: Box::new(message), received });
+                    self.input(to, Input::Message { message, received });
                 }
             }
             Event::Probed { from, to, t0 } => self.probed(from, to, t0),
@@ -372,6 +373,7 @@ impl World {
         let at = self.arrival(from, Direction::Up, self.now);
         let connection = self.devices[from.0].connection;
         if self.devices[from.0].is_connected {
+            let message = Box::new(message);
             self.at(at, Event::AtRelay { from, connection, message });
         }
     }
@@ -380,6 +382,7 @@ impl World {
         let at = self.arrival(to, Direction::Down, sent);
         let connection = self.devices[to.0].connection;
         if self.devices[to.0].is_connected {
+            let message = Box::new(message);
             self.at(at, Event::AtDevice { to, connection, message });
         }
     }
@@ -387,7 +390,7 @@ impl World {
     /// Puts a device on local network number `lan`, where it is reached over `path`.
     pub fn plug_in(&mut self, id: DeviceId, lan: u8, path: Path) {
         self.devices[id.0].lan = Some((lan, path));
-        self.input(id, Input::Reach(vec![address_of(id)]));
+        self.input(id, Input::Reach(Reach { addresses: vec![address_of(id)], standby: None }));
     }
 
     /// What a device's own clock says.

@@ -10,11 +10,13 @@
 //!   [`protocol::time`]'s domains.
 //! - [`cadence`]: when to ping.
 //! - [`schedule`]: what plays when, and how far ahead to start it.
+//! - [`queue`]: in which order songs play, and which comes next.
 //! - [`timeline`]: the plan and the clock it is read by, also while the swarm's clock changes.
 //! - [`room`]: one clock for all who share a local network.
 //! - [`rate`]: how much one sender may ask.
 //! - [`readiness`]: who holds what, and whether a song can start.
 //! - [`director`]: who leads.
+//! - [`succession`]: which member's app carries the relay when the one that did is gone.
 //! - [`device_clock`], [`drift`]: when a sound card's frames are heard, and how to steer them.
 //! - [`stamp_check`]: whether a sound system's stamps are to be believed.
 
@@ -25,12 +27,14 @@ pub mod clock;
 pub mod device_clock;
 pub mod director;
 pub mod drift;
+pub mod queue;
 pub mod rate;
 pub mod readiness;
 pub mod room;
 pub mod schedule;
 pub mod session;
 pub mod stamp_check;
+pub mod succession;
 pub mod timeline;
 
 pub use clock::{ClockEstimate, ClockSample};

@@ -33,7 +33,8 @@ impl<T: Copy + Ord + Sub<Output = Span>> TokenBucket<T> {
     /// Takes one message out of the budget; false if none is left.
     pub fn admits(&mut self, now: T) -> bool {
         let elapsed = (now - self.refilled).as_secs_f64().max(0.0);
-        self.refilled = self.refilled.max(now);
+        // Also after a clock that was set back: else nothing would come in until it has caught up.
+        self.refilled = now;
         self.tokens = (self.tokens + elapsed * self.rate.per_second).min(self.rate.burst);
         if self.tokens < 1.0 {
             return false;
@@ -108,6 +109,14 @@ mod tests {
         let mut bucket = TokenBucket::new(TEN_A_SECOND, SwarmTime::from_nanos(0));
         let later = SwarmTime::from_nanos(0) + Span::from_secs(3_600);
         assert_eq!((0..100).filter(|_| bucket.admits(later)).count(), 5);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_stops_no_refill() {
+        let mut bucket = TokenBucket::new(TEN_A_SECOND, SwarmTime::from_nanos(0));
+        let earlier = SwarmTime::from_nanos(0) - Span::from_secs(3_600);
+        assert_eq!((0..100).filter(|_| bucket.admits(earlier)).count(), 5);
+        assert!(bucket.admits(earlier + Span::from_millis(100)));
     }
 
     #[test]

@@ -14,21 +14,22 @@
 mod asked;
 mod asking;
 mod events;
+mod legacy;
+mod queue;
 mod relay;
 mod restore;
 mod roster;
 mod start;
 mod wishes;
 
-use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use protocol::ClientMessage;
 use protocol::host::{LogLevel, NoticeCode};
 use protocol::ids::{FileId, UserId};
-use protocol::message::{FileAnnouncement, FileReadiness, PeerInfo, SharedFile};
+use protocol::message::{FileAnnouncement, FileReadiness, PeerInfo, Queue, SharedFile};
 use protocol::sync::{Reach, SyncPath, SyncReport};
-use protocol::time::{LocalTime, Span};
+use protocol::time::{LocalTime, MediaTime, Span};
 
 use crate::cadence::{KNOWN_WELL, Pace, PingCadence, pace};
 use crate::clock::{ClockEstimate, ClockSample};
@@ -40,6 +41,7 @@ use asked::Asked;
 use asking::Asking;
 pub use asking::Way;
 pub use events::{ClockState, Input, Output, SessionConfig, Wish};
+pub use legacy::Legacy;
 use restore::Restoration;
 use roster::Roster;
 use start::{Arming, Slowest, Start};
@@ -53,18 +55,22 @@ pub struct Session {
     resume: Option<String>,
     /// Names the clock of the relay last joined.
     clock_id: Option<String>,
+    /// Of the ownership under which this member was let in last.
+    epoch: u64,
+    /// Whose app carries the relay that it met last at.
+    carrier: Option<UserId>,
     roster: Roster,
     timeline: Timeline,
     cadence: PingCadence,
     announcements: Vec<FileAnnouncement>,
-    /// Announced on this connection.
-    announced: BTreeSet<FileId>,
+    /// Announced on this connection, and whether with a waveform.
+    announced: BTreeMap<FileId, bool>,
     report: HoldingsReport,
     output_notice: Span,
     room: Room,
     asking: Asking,
-    /// Where this device answers time datagrams, and whether the relay was told.
-    reach: (Vec<SocketAddr>, bool),
+    /// Where this device can be reached, and whether the relay was told.
+    reach: (Reach, bool),
     /// What the others said last about how well they keep time.
     reports: BTreeMap<UserId, SyncReport>,
     start: Option<Start>,
@@ -74,6 +80,14 @@ pub struct Session {
     slowest: Slowest,
     restoration: Option<Restoration>,
     asked: Asked,
+    /// Where songs end, as far as this device knows.
+    ends: BTreeMap<FileId, MediaTime>,
+    /// Files whose withdrawal is on its way: they do not follow any more.
+    leaving: BTreeSet<FileId>,
+    /// The order this member said last, until the relay has confirmed it.
+    asked_queue: Option<Queue>,
+    /// When the relay last refused to play something.
+    refused_at: Option<LocalTime>,
     /// Exchanges that began before are of no use: this device's clock jumped.
     stamps_hold_since: LocalTime,
     /// The director wants silence, and the relay has not confirmed it.
@@ -106,15 +120,17 @@ impl Session {
             link: Link::Down,
             resume: None,
             clock_id: None,
+            epoch: 0,
+            carrier: None,
             roster: Roster::default(),
             timeline: Timeline::default(),
             cadence: PingCadence::default(),
             announcements: Vec::new(),
-            announced: BTreeSet::new(),
+            announced: BTreeMap::new(),
             report: HoldingsReport::default(),
             output_notice: Span::ZERO,
             asking: Asking::default(),
-            reach: (Vec::new(), false),
+            reach: (Reach::default(), false),
             reports: BTreeMap::new(),
             start: None,
             // Not the numbers of another director's starts.
@@ -123,6 +139,10 @@ impl Session {
             slowest: Slowest::default(),
             restoration: None,
             asked: Asked::default(),
+            ends: BTreeMap::new(),
+            leaving: BTreeSet::new(),
+            asked_queue: None,
+            refused_at: None,
             stamps_hold_since: LocalTime::from_nanos(i64::MIN),
             owes_stop: false,
             synced: false,
@@ -154,12 +174,13 @@ impl Session {
                 }
             }
             Input::Found(found) => self.room.set_found(found),
-            Input::Reach(addresses) => {
-                if self.reach.0 != addresses {
-                    self.reach = (addresses, false);
+            Input::Reach(reach) => {
+                if self.reach.0 != reach {
+                    self.reach = (reach, false);
                 }
             }
             Input::Cued { file_id, position } => self.cued(&file_id, position),
+            Input::SongEnds { file_id, end } => self.note_end(file_id, end),
             Input::Report(report) => {
                 if self.link == Link::Joined {
                     self.send(ClientMessage::SyncReport(report));
@@ -283,12 +304,16 @@ impl Session {
         self.link = Link::Joining;
         let SessionConfig { swarm_hash, user_id, alias, .. } = self.config.clone();
         let resume = self.resume.clone();
-        self.send(ClientMessage::Join { swarm_hash, user_id, alias: Some(alias), resume });
+        // Numbers are drawn by the shell.
+        let challenge = None;
+        let alias = Some(alias);
+        self.send(ClientMessage::Join { swarm_hash, user_id, alias, resume, challenge });
     }
 
     fn link_down(&mut self) {
         self.link = Link::Down;
         self.asked.refused();
+        self.asked_queue = None;
         self.cadence.end();
         self.arming = None;
         self.reach.1 = false;
@@ -307,7 +332,7 @@ impl Session {
         if self.report.set(readiness) {
             self.show_own_holdings();
         }
-        self.announced.retain(|file| announcements.iter().any(|a| a.file_id == *file));
+        self.announced.retain(|file, _| announcements.iter().any(|a| a.file_id == *file));
         self.announcements = announcements;
         self.announce_files();
     }
@@ -324,8 +349,14 @@ impl Session {
             return;
         }
         for file in self.announcements.clone() {
-            let is_news = self.announced.insert(file.file_id.clone());
-            if is_news && !self.roster.is_owner(&file.file_id, &self.config.user_id) {
+            let is_drawn = file.media.waveform.is_some();
+            let is_news = self.announced.insert(file.file_id.clone(), is_drawn) != Some(is_drawn);
+            let shared = self.roster.file(&file.file_id);
+            let is_told = shared.is_some_and(|shared| {
+                shared.owners.contains(&self.config.user_id)
+                    && (!is_drawn || shared.file.media.waveform.is_some())
+            });
+            if is_news && !is_told {
                 self.send(ClientMessage::FileAnnounce(file));
             }
         }
@@ -338,6 +369,7 @@ impl Session {
         self.restore(now);
         self.answer_arm(now);
         self.pursue_start(now);
+        self.follow_queue(now);
         if let Some(files) = self.report.take_due(now) {
             self.send(ClientMessage::Readiness { files });
         }
@@ -371,8 +403,8 @@ impl Session {
         }
         if self.link == Link::Joined && !self.reach.1 {
             self.reach.1 = true;
-            let addresses = self.reach.0.clone();
-            self.send(ClientMessage::Reach(Reach { addresses }));
+            let reach = self.reach.0.clone();
+            self.send(ClientMessage::Reach(reach));
         }
     }
 

@@ -276,6 +276,28 @@ impl State {
         })
     }
 
+    /// What is not held, in columns; see [`crate::TrackStore::missing`].
+    pub(crate) fn missing(&self, columns: u16) -> Vec<[u16; 2]> {
+        let size = self.announcement.size;
+        let at = |column: u16| (u128::from(size) * u128::from(column) / u128::from(columns)) as u64;
+        let is_held = |column: u16| {
+            self.complete
+                || self.torrent.as_deref().is_some_and(|torrent| {
+                    let first = torrent.piece_at(at(column).min(size - 1));
+                    let last = torrent.piece_at(at(column + 1).max(1) - 1);
+                    (first..=last.max(first)).all(|piece| self.held.holds(piece))
+                })
+        };
+        let mut stretches: Vec<[u16; 2]> = Vec::new();
+        for column in (0..columns).filter(|column| !is_held(*column)) {
+            match stretches.last_mut() {
+                Some([_, end]) if *end == column => *end += 1,
+                _ => stretches.push([column, column + 1]),
+            }
+        }
+        stretches
+    }
+
     fn start_pieces(&self) -> impl Iterator<Item = u32> {
         let torrent = self.torrent.as_deref();
         self.start.parts.iter().filter(|part| !part.is_empty()).flat_map(move |part| {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use protocol::ids::{FileId, InfoHash};
+use protocol::ids::{FileId, InfoHash, Waveform};
 use protocol::limits::MAX_FILES_PER_SWARM;
 use protocol::message::FileAnnouncement;
 
@@ -214,6 +214,25 @@ impl TrackStore {
         tags::artwork(bytes)
     }
 
+    /// Stretches of a track that are not held, of `columns` over its whole length: first column and
+    /// the one behind the last. A column is held when every piece that reaches into it is.
+    ///
+    /// Bytes stand for time here. In a file of even bit rate they are the same; elsewhere the
+    /// picture is off by as much as the rate varies.
+    pub fn missing(&self, file_id: &FileId, columns: u16) -> Vec<[u16; 2]> {
+        let Ok(entry) = self.inner.by_file(file_id) else { return Vec::new() };
+        entry.state().missing(columns)
+    }
+
+    /// Keeps the waveform of a file of the user, for its announcement.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::UnknownFile`] if no such file is shared from here.
+    pub fn set_waveform(&self, file_id: &FileId, waveform: Waveform) -> Result<(), StoreError> {
+        self.inner.set_waveform(file_id, waveform)
+    }
+
     /// Looks after the user's files: those moved, deleted or changed since they were shared
     /// are reported as [`StoreChange::Gone`]. Costs one look at the file system a file.
     pub fn check_files(&self) {
@@ -375,6 +394,23 @@ impl Inner {
         if !is_described && entry.end(Ended::Removed).is_some() {
             self.shelf().clear(entry);
         }
+    }
+
+    fn set_waveform(&self, file_id: &FileId, waveform: Waveform) -> Result<(), StoreError> {
+        let entry = self.by_file(file_id)?;
+        let _disk = entry.disk();
+        let mut state = entry.state();
+        let Place::Mine { path, stamp } = state.place.clone() else {
+            return Err(StoreError::UnknownFile(file_id.clone()));
+        };
+        state.announcement.media.waveform = Some(waveform);
+        let announcement = state.announcement.clone();
+        let has_ended = state.ended.is_some();
+        drop(state);
+        if !has_ended {
+            self.record_mine(&announcement, &path, stamp);
+        }
+        Ok(())
     }
 
     fn remove(&self, file_id: &FileId) -> Result<(), StoreError> {

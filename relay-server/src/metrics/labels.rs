@@ -67,6 +67,38 @@ label! {
 }
 
 label! {
+    /// What became of something to be written down.
+    pub(crate) enum Write as "outcome" {
+        /// It is written.
+        Done = "done",
+        /// Another relay owns the swarm.
+        Fenced = "fenced",
+        /// Nobody knows: there was no answer.
+        Unknown = "unknown",
+    }
+}
+
+label! {
+    /// Why a swarm went to another relay.
+    pub(crate) enum Move as "reason" {
+        /// This one is about to end.
+        Draining = "draining",
+        /// The other one owns it.
+        Taken = "taken",
+    }
+}
+
+label! {
+    /// Where a frame was passed on to.
+    pub(crate) enum Toward as "toward" {
+        /// The relay that keeps the swarm.
+        Owner = "owner",
+        /// The member.
+        Member = "member",
+    }
+}
+
+label! {
     /// Why something was not done or not passed on.
     pub(crate) enum DropReason as "reason" {
         /// A member's message beyond its rate.
@@ -87,6 +119,8 @@ label! {
         TimeUnproven = "time-unproven",
         /// A datagram beyond the rate of its sender.
         TimeRateLimited = "time-rate-limited",
+        /// A decision that was asked for while it was not settled which relay decides.
+        NotOwner = "not-owner",
     }
 }
 
@@ -103,12 +137,18 @@ label! {
         AddressRate = "address-rate",
         /// Too many new connections.
         Rate = "rate",
+        /// Too many requests over one connection.
+        RequestRate = "request-rate",
         /// A web page from elsewhere.
         Origin = "origin",
         /// A `Host` that is not this relay.
         Host = "host",
         /// A join that the swarm's rules refuse: it is full, or the user id is taken.
         Join = "join",
+        /// Another relay keeps the swarm, and the member was told which.
+        Moved = "moved",
+        /// Nobody could say which relay keeps the swarm, or that one was not reached.
+        Unsettled = "unsettled",
     }
 }
 
@@ -129,6 +169,8 @@ label! {
         Internal = "1011",
         /// Busy.
         Busy = "1013",
+        /// Another relay keeps the swarm.
+        Moved = "4001",
         /// No `join` in time.
         NoJoin = "4002",
         /// Reads too slowly.
@@ -153,6 +195,7 @@ impl CloseCode {
             1009 => Self::TooLarge,
             1011 => Self::Internal,
             1013 => Self::Busy,
+            4001 => Self::Moved,
             4002 => Self::NoJoin,
             4008 => Self::TooSlow,
             4009 => Self::Flood,
@@ -195,6 +238,10 @@ label! {
         SyncReport = "sync:report",
         /// Signals to another member.
         RtcSignal = "rtc:signal",
+        /// Asks who carries a party.
+        CarrierAsk = "carrier:ask",
+        /// Says in which order songs play.
+        Queue = "queue",
     }
 }
 
@@ -203,6 +250,7 @@ impl MessageType {
     pub(crate) fn of(message: &ClientMessage) -> Self {
         match message {
             ClientMessage::Join { .. } => Self::Join,
+            ClientMessage::CarrierAsk { .. } => Self::CarrierAsk,
             ClientMessage::Leave => Self::Leave,
             ClientMessage::TimePing { .. } => Self::TimePing,
             ClientMessage::DirectorAssert { .. }
@@ -219,6 +267,7 @@ impl MessageType {
             ClientMessage::Reach(_) => Self::Reach,
             ClientMessage::SyncReport(_) => Self::SyncReport,
             ClientMessage::RtcSignal { .. } => Self::RtcSignal,
+            ClientMessage::Queue(_) => Self::Queue,
         }
     }
 }

@@ -1,18 +1,22 @@
 //! A relay that shares its swarms with others, by way of Redis.
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::SwarmHash;
 use protocol::ids::hex;
 use redis::RedisError;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::keeper::{Command, Keeper, Ties};
 use super::lease::{Lease, LeaseTerms};
@@ -20,6 +24,7 @@ use super::ledger::{Connection, Ledger, Node, NodeState, Renewal};
 use super::pace::{EXCHANGES, Exchange, best};
 use super::{Leaving, Ownership, Record, Settled, Stored, Unsettled, Verdict};
 use crate::clock::{RelayClock, awake_or_not};
+use crate::metrics::Metrics;
 
 /// Commands that may wait for the keeper. Whoever finds it full is told that nothing can be
 /// settled at the moment.
@@ -37,7 +42,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// A relay's place in a cluster.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClusterPlace {
-    /// Where Redis is: `redis://[user:password@]host:port[/database]`, or `unix:` and a path.
+    /// Where Redis is: `redis://[user:password@]host:port[/database]`, the same with `rediss://`
+    /// for TLS, or `unix:` and a path.
     pub redis_url: String,
     /// The name of this relay: another one in every relay, the same after each restart.
     pub node_id: String,
@@ -49,6 +55,9 @@ pub struct ClusterPlace {
     pub inside_url: Option<String>,
     /// How long after its death the swarms of a relay are free. 600 ms at least.
     pub lease: Duration,
+    /// PEM file with the certificates that Redis's must come from, for `rediss://`. By default the
+    /// well-known ones of the web.
+    pub redis_ca: Option<PathBuf>,
 }
 
 impl ClusterPlace {
@@ -65,6 +74,7 @@ impl fmt::Debug for ClusterPlace {
             .field("public_url", &self.public_url)
             .field("inside_url", &self.inside_url)
             .field("lease", &self.lease)
+            .field("redis_ca", &self.redis_ca)
             .finish_non_exhaustive()
     }
 }
@@ -75,6 +85,21 @@ pub enum ClusterError {
     /// The settings contradict themselves.
     #[error("{0}")]
     Settings(&'static str),
+    /// The file of [`ClusterPlace::redis_ca`] can not be read.
+    #[error("{} can not be read", file.display())]
+    ReadCa {
+        /// Which file.
+        file: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// There is no certificate in it.
+    #[error("{} holds no certificate", file.display())]
+    NoCa {
+        /// Which file.
+        file: PathBuf,
+    },
     /// Redis does not answer, or not as it should.
     #[error("Redis can not be used")]
     Redis(#[from] RedisError),
@@ -106,11 +131,12 @@ pub(crate) struct Membership {
 pub(crate) async fn join(
     settings: ClusterPlace,
     local_addr: SocketAddr,
-    closing: CancellationToken,
+    (metrics, closing): (Metrics, CancellationToken),
 ) -> Result<Membership, ClusterError> {
     let terms = LeaseTerms::new(settings.lease);
     let node = node(&settings, local_addr)?;
-    let ledger = Ledger::new(&settings.redis_url, node, terms)?;
+    let ca = settings.redis_ca.as_deref().map(certificates).transpose()?;
+    let ledger = Ledger::new((&settings.redis_url, ca), node, terms)?;
     let clock = RelayClock::start();
     let (connection, asked) = first_lease(&ledger, &settings.node_id, terms).await?;
     let asked = set_clock(&ledger, &connection, &clock).await?.max(asked);
@@ -127,6 +153,7 @@ pub(crate) async fn join(
         clock: clock.clone(),
         verdicts,
         relays,
+        metrics,
         closing,
     };
     let keeper = Keeper::new(ties, connection, asked);
@@ -136,6 +163,16 @@ pub(crate) async fn join(
         verdicts: verdicts_out,
         work: Box::pin(keeper.run(commands_out)),
     })
+}
+
+/// The PEM file, if there is any certificate in it.
+fn certificates(file: &Path) -> Result<Vec<u8>, ClusterError> {
+    let read = std::fs::read(file);
+    let pem = read.map_err(|source| ClusterError::ReadCa { file: file.to_owned(), source })?;
+    match CertificateDer::pem_slice_iter(&pem).next() {
+        Some(Ok(_)) => Ok(pem),
+        Some(Err(_)) | None => Err(ClusterError::NoCa { file: file.to_owned() }),
+    }
 }
 
 fn node(settings: &ClusterPlace, local_addr: SocketAddr) -> Result<Node, ClusterError> {
@@ -174,14 +211,15 @@ async fn first_lease(
             let renewal = ledger.renew(connection.clone(), NodeState::Up).await?;
             Ok::<_, RedisError>((connection, asked, renewal))
         };
-        match timeout_at(contact.max(fenced), attempt).await {
-            Ok(Ok((connection, asked, Renewal::Renewed { .. }))) => return Ok((connection, asked)),
-            Ok(Ok((_, _, Renewal::Fenced))) if Instant::now() > fenced => {
+        let silence = |_| Err(io::Error::from(io::ErrorKind::TimedOut).into());
+        match timeout(FIRST_CONTACT, attempt).await.unwrap_or_else(silence) {
+            Ok((connection, asked, Renewal::Renewed { .. })) => return Ok((connection, asked)),
+            Ok((_, _, Renewal::Fenced)) if Instant::now() > fenced => {
                 return Err(ClusterError::NodeTaken(name.to_owned()));
             }
-            Ok(Err(error)) if Instant::now() > contact => return Err(error.into()),
-            Ok(Err(error)) => warn!(%error, "Redis can not be reached yet"),
-            Ok(Ok(_)) | Err(_) => {}
+            Ok((_, _, Renewal::Fenced)) => {}
+            Err(error) if Instant::now() > contact => return Err(error.into()),
+            Err(error) => warn!(%error, "Redis can not be reached yet"),
         }
         sleep(PAUSE).await;
     }
@@ -207,6 +245,21 @@ async fn set_clock(
     Ok(last)
 }
 
+impl Cluster {
+    /// Gives the keeper what must not be lost, of which there is no more than there are swarms.
+    fn put(&self, command: Command) {
+        match self.commands.try_send(command) {
+            Ok(()) => {}
+            Err(TrySendError::Full(command)) => {
+                let commands = self.commands.clone();
+                tokio::spawn(async move { commands.send(command).await });
+            }
+            // Whoever waits for the answer hears of that.
+            Err(TrySendError::Closed(_)) => debug!("too late for a word with Redis"),
+        }
+    }
+}
+
 impl Ownership for Cluster {
     fn claim(&self, swarm: &SwarmHash) -> Option<Settled> {
         self.commands.try_send(Command::Claim(swarm.clone())).err().map(|_| Err(Unsettled))
@@ -225,12 +278,7 @@ impl Ownership for Cluster {
 
     fn release(&self, swarm: &SwarmHash, epoch: u64, leaving: Leaving) -> oneshot::Receiver<()> {
         let (waiting, answer) = oneshot::channel();
-        let command = Command::Release(swarm.clone(), epoch, leaving, waiting);
-        if let Err(TrySendError::Full(command)) = self.commands.try_send(command) {
-            // It must not be lost, and there are no more of them than there were swarms.
-            let commands = self.commands.clone();
-            tokio::spawn(async move { commands.send(command).await });
-        }
+        self.put(Command::Release(swarm.clone(), epoch, leaving, waiting));
         answer
     }
 
@@ -238,8 +286,9 @@ impl Ownership for Cluster {
         self.relays.borrow().clone()
     }
 
-    fn drain(&self) -> Option<oneshot::Receiver<()>> {
+    fn drain(&self, within: Duration) -> Option<oneshot::Receiver<()>> {
         let (waiting, answer) = oneshot::channel();
-        self.commands.try_send(Command::Drain(waiting)).ok().map(|()| answer)
+        self.put(Command::Drain(within, waiting));
+        Some(answer)
     }
 }

@@ -5,7 +5,7 @@
 //! given up after a part of the lease, and the loop takes up whatever comes next: an answer,
 //! a command, or the time to renew. Start at [`Keeper::run`].
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,11 +18,13 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::departures::Departures;
 use super::lease::{Lease, LeaseTerms};
 use super::ledger::{Connection, Ledger, LiveNode, NodeState, Renewal, breaks_connection};
-use super::pace::{Exchange, Pace};
+use super::pace::{Correction, Exchange, Pace};
 use super::{Claim, Elsewhere, Leaving, Record, Settled, Stored, Unsettled, Verdict};
 use crate::clock::{RelayClock, awake_or_not};
+use crate::metrics::Metrics;
 
 /// Questions that are on their way at a time. Further commands wait in their mailbox, and
 /// whoever finds that full is told so at once.
@@ -35,10 +37,6 @@ const AUDIT: Duration = Duration::from_secs(5);
 /// Swarms in one question of an audit. Redis looks through so many in about a millisecond.
 const AUDIT_SHARE: usize = 256;
 
-/// When a relay drains, its swarms leave within this span, so that they do not all arrive
-/// elsewhere at once.
-const DEPARTURES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(1_500)];
-
 /// What the relay wants to know or to have written.
 pub(super) enum Command {
     /// Whose is it?
@@ -47,8 +45,8 @@ pub(super) enum Command {
     Store(Box<Record>, oneshot::Sender<Stored>),
     /// To be given up.
     Release(SwarmHash, u64, Leaving, oneshot::Sender<()>),
-    /// Every swarm to other relays; answered when all have left.
-    Drain(oneshot::Sender<()>),
+    /// Every swarm to other relays within this time; answered when all have left.
+    Drain(Duration, oneshot::Sender<()>),
 }
 
 /// An answer.
@@ -79,6 +77,7 @@ pub(super) struct Ties {
     pub(super) clock: RelayClock,
     pub(super) verdicts: mpsc::Sender<Verdict>,
     pub(super) relays: watch::Sender<Vec<String>>,
+    pub(super) metrics: Metrics,
     pub(super) closing: CancellationToken,
 }
 
@@ -98,6 +97,8 @@ pub(super) struct Keeper {
     /// Something in the present audit stayed without an answer.
     audit_failed: bool,
     pace: Pace,
+    /// Changes when this computer has slept.
+    clock_names: watch::Receiver<Arc<str>>,
     nodes: Vec<LiveNode>,
     held: BTreeMap<SwarmHash, u64>,
     /// To be given up, and Redis has not said that it knows.
@@ -106,7 +107,7 @@ pub(super) struct Keeper {
     releasing: BTreeMap<SwarmHash, bool>,
     /// In doubt already.
     doubted: BTreeSet<SwarmHash>,
-    departures: VecDeque<(Instant, SwarmHash, Option<Elsewhere>)>,
+    departures: Departures,
     drained: Vec<oneshot::Sender<()>>,
     asked: JoinSet<Told>,
 }
@@ -115,6 +116,7 @@ impl Keeper {
     /// A keeper whose lease was just asked for at `asked`, and granted.
     pub(super) fn new(ties: Ties, connection: Connection, asked: Duration) -> Self {
         ties.lease.renewed(asked, ties.terms);
+        let clock_names = ties.clock.renamings();
         Self {
             ties,
             state: NodeState::Up,
@@ -126,12 +128,13 @@ impl Keeper {
             auditing: 0,
             audit_failed: false,
             pace: Pace::default(),
+            clock_names,
             nodes: Vec::new(),
             held: BTreeMap::new(),
             owed: BTreeMap::new(),
             releasing: BTreeMap::new(),
             doubted: BTreeSet::new(),
-            departures: VecDeque::new(),
+            departures: Departures::default(),
             drained: Vec::new(),
             asked: JoinSet::new(),
         }
@@ -145,10 +148,11 @@ impl Keeper {
         let mut audits = interval(AUDIT.min(self.ties.terms.ttl() * 2));
         audits.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let departure = self.departures.front().map(|(at, ..)| *at);
+            let departure = self.departures.due();
             tokio::select! {
                 biased;
                 () = closing.cancelled() => break,
+                Ok(()) = self.clock_names.changed() => self.slept(),
                 _ = renewals.tick() => self.renew(),
                 Some(told) = self.asked.join_next() => match told {
                     Ok(told) => self.heard(told).await,
@@ -203,7 +207,7 @@ impl Keeper {
             Command::Release(swarm, epoch, leaving, waiting) => {
                 self.release(swarm, epoch, leaving, waiting);
             }
-            Command::Drain(waiting) => self.drain(waiting),
+            Command::Drain(within, waiting) => self.drain(within, waiting),
         }
     }
 
@@ -269,7 +273,10 @@ impl Keeper {
                         self.connection = Some(connection);
                         self.renew();
                     }
-                    Err(error) => warn!(%error, "Redis can not be reached"),
+                    Err(error) => {
+                        self.ties.metrics.redis_failures.inc();
+                        warn!(%error, "Redis can not be reached");
+                    }
                 }
             }
             Told::Renewed { asked, result } => {
@@ -333,7 +340,6 @@ impl Keeper {
                         is_news
                     });
                     self.nodes = nodes;
-                    self.plan_departures();
                 }
             }
         }
@@ -346,6 +352,7 @@ impl Keeper {
                 if breaks_connection(error) {
                     self.connection = None;
                 }
+                self.ties.metrics.redis_failures.inc();
                 warn!(%error, "Redis did not do what it was asked");
             })
             .ok()
@@ -354,7 +361,20 @@ impl Keeper {
     fn renewed(&mut self, (asked, asked_at): (Duration, SwarmTime), told: SwarmTime) {
         let answered = self.ties.clock.now();
         let exchange = Exchange { asked: asked_at, told, answered };
-        self.ties.clock.shift(self.pace.correction(exchange));
+        match self.pace.correction(exchange) {
+            Correction::Slew(by) => self.ties.clock.shift(by),
+            Correction::Step(by) => {
+                info!(
+                    milliseconds = by.as_millis_f64(),
+                    "the clock is Redis's again after a sleep"
+                );
+                self.ties.clock.make_up_for(by);
+                self.clock_names.mark_unchanged();
+            }
+        }
+        if self.pace.is_learning() {
+            self.renew();
+        }
         self.last_good = asked;
         if self.returns || !self.ties.lease.holds_at(awake_or_not()) {
             // Somebody may have taken what this relay kept. The lease begins once that is known.
@@ -370,6 +390,13 @@ impl Keeper {
         } else {
             self.ties.lease.renewed(asked, self.ties.terms);
         }
+    }
+
+    /// This computer slept, and the clock was put forward by about that time. How far it is off
+    /// is asked anew.
+    fn slept(&mut self) {
+        self.pace.slept();
+        self.renew();
     }
 
     /// Asks whether what is kept here is still ours, and who else is there.
@@ -415,18 +442,12 @@ impl Keeper {
     }
 
     async fn entered(&mut self, swarm: SwarmHash, settled: Settled) {
-        let settled = match settled {
-            Ok(Claim::Mine { epoch, heritage }) => {
-                self.held.insert(swarm.clone(), epoch);
-                Ok(Claim::Mine { epoch, heritage })
-            }
-            // A relay that is about to end sends newcomers to those that stay.
-            Err(Unsettled) if self.state == NodeState::Draining => {
-                self.any_other().map(Claim::Theirs).ok_or(Unsettled)
-            }
-            other => other,
-        };
+        if let Ok(Claim::Mine { epoch, .. }) = &settled {
+            self.held.insert(swarm.clone(), *epoch);
+        }
         self.tell(Verdict::Claimed { swarm, settled }).await;
+        // One that was claimed right before this relay was asked to end leaves as well.
+        self.plan_departures();
     }
 
     /// It is known again whose a swarm is that is kept here.
@@ -450,36 +471,26 @@ impl Keeper {
         self.end_audit();
     }
 
-    fn drain(&mut self, waiting: oneshot::Sender<()>) {
+    fn drain(&mut self, within: Duration, waiting: oneshot::Sender<()>) {
         self.state = NodeState::Draining;
+        self.departures.begin(Instant::now(), within);
         self.drained.push(waiting);
+        self.plan_departures();
         self.tell_drained();
         self.renew();
-        // Where they can go is asked last, and the departures begin with the answer.
+        // Where they can go is asked anew.
         self.audit();
     }
 
+    /// Every swarm that is kept here leaves, if this relay ends.
     fn plan_departures(&mut self) {
-        if self.state != NodeState::Draining || !self.departures.is_empty() {
-            return;
-        }
-        let mut rng = rand::rng();
-        let now = Instant::now();
-        let mut departures: Vec<_> = self
-            .held
-            .keys()
-            .map(|swarm| {
-                let at = now + rng.random_range(DEPARTURES[0]..DEPARTURES[1]);
-                (at, swarm.clone(), self.any_other())
-            })
-            .collect();
-        departures.sort_by_key(|(at, ..)| *at);
-        self.departures = departures.into();
+        self.departures.plan(Instant::now(), self.held.keys(), &mut rand::rng());
     }
 
     async fn depart(&mut self) {
-        let Some((_, swarm, to)) = self.departures.pop_front() else { return };
+        let Some(swarm) = self.departures.next(Instant::now()) else { return };
         if self.held.contains_key(&swarm) {
+            let to = self.any_other();
             self.tell(Verdict::Leave { swarm, to }).await;
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use protocol::{Span, SwarmHash, SwarmTime};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult, Script};
+use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult, Script, TlsCertificates};
 use tracing::warn;
 
 use super::lease::LeaseTerms;
@@ -97,12 +97,24 @@ struct Scripts {
 }
 
 impl Ledger {
-    /// A ledger at `url`, of which nothing was asked yet.
+    /// A ledger at `url`, of which nothing was asked yet. With `ca`, a PEM file, it is one whose
+    /// certificate comes from there.
     ///
     /// # Errors
     ///
-    /// When the URL is none of Redis's.
-    pub(super) fn new(url: &str, node: Node, terms: LeaseTerms) -> RedisResult<Arc<Self>> {
+    /// When the URL is none of Redis's, or with `ca` none of TLS.
+    pub(super) fn new(
+        (url, ca): (&str, Option<Vec<u8>>),
+        node: Node,
+        terms: LeaseTerms,
+    ) -> RedisResult<Arc<Self>> {
+        let client = match ca {
+            Some(ca) => {
+                let trusted = TlsCertificates { client_tls: None, root_cert: Some(ca) };
+                Client::build_with_tls(url, trusted)?
+            }
+            None => Client::open(url)?,
+        };
         let patience = Some(terms.patience());
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(patience)
@@ -116,7 +128,7 @@ impl Ledger {
             nodes: Script::new(include_str!("scripts/nodes.lua")),
             leave: Script::new(include_str!("scripts/leave.lua")),
         };
-        Ok(Arc::new(Self { client: Client::open(url)?, config, node, terms, scripts }))
+        Ok(Arc::new(Self { client, config, node, terms, scripts }))
     }
 
     /// A connection.

@@ -5,6 +5,10 @@
 //! the last eight says how far this clock is off; it is then led back slowly. Members follow a
 //! rate that changes by a few parts per million as they follow any crystal's. A step of Redis's
 //! own clock is never followed by a step.
+//!
+//! After a sleep of this computer its clock is off by what the system does not know of it, and
+//! what was measured before says nothing. Members learn the clock anew then, and so it is set
+//! once, by exchanges of its own, instead of being led for hours.
 
 use std::collections::VecDeque;
 
@@ -22,6 +26,10 @@ const GAIN: f64 = 1.0 / 16.0;
 /// Fastest correction: inaudible, and well within what members' clock filters follow.
 /// (parts per million)
 const FASTEST: f64 = 30.0;
+
+/// Below it a clock that is off after a sleep is led back and not set: that takes half a minute,
+/// and spares the members another clock to learn.
+const LEAST_STEP: Span = Span::from_millis(1);
 
 /// One question for Redis's time.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,33 +58,75 @@ pub(crate) fn best(exchanges: impl IntoIterator<Item = Exchange>) -> Option<Span
     exchanges.into_iter().min_by_key(Exchange::round_trip).map(|exchange| exchange.ahead())
 }
 
+/// How this relay's clock is to be moved.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Correction {
+    /// By so little that members take it for the pace of a crystal.
+    Slew(Span),
+    /// At once, and under another name.
+    Step(Span),
+}
+
 /// Leads a clock along another one.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     recent: VecDeque<Exchange>,
     corrected: Option<SwarmTime>,
+    /// The computer slept, and the clock was not set since.
+    is_learning: bool,
 }
 
 impl Pace {
-    /// By how much to move this relay's clock now.
-    pub(crate) fn correction(&mut self, exchange: Exchange) -> Span {
+    /// The computer slept: nothing that was measured before counts.
+    pub(crate) fn slept(&mut self) {
+        *self = Self { is_learning: true, ..Self::default() };
+    }
+
+    /// True while exchanges are wanted at once, and not only at the usual pace.
+    pub(crate) fn is_learning(&self) -> bool {
+        self.is_learning
+    }
+
+    /// How to move this relay's clock now.
+    pub(crate) fn correction(&mut self, exchange: Exchange) -> Correction {
         if self.recent.len() == EXCHANGES {
             self.recent.pop_front();
         }
         self.recent.push_back(exchange);
+        if self.is_learning {
+            return self.first_correction();
+        }
         let now = exchange.answered;
         let since = self.corrected.replace(now).map_or(Span::ZERO, |last| now - last);
-        let Some(ahead) = best(self.recent.iter().copied()) else { return Span::ZERO };
+        let ahead = best(self.recent.iter().copied()).unwrap_or_default();
         let seconds = since.as_secs_f64().clamp(0.0, 10.0);
         let most = FASTEST * 1e-6 * seconds;
         let correction = (ahead.as_secs_f64() * GAIN * seconds).clamp(-most, most);
         let correction = Span::from_secs_f64(correction);
-        // What was measured before is older than the correction.
+        self.moved_by(correction);
+        Correction::Slew(correction)
+    }
+
+    /// Sets the clock once there are as many exchanges as at the start.
+    fn first_correction(&mut self) -> Correction {
+        if self.recent.len() < EXCHANGES {
+            return Correction::Slew(Span::ZERO);
+        }
+        self.is_learning = false;
+        let ahead = best(self.recent.iter().copied()).unwrap_or_default();
+        if ahead.abs() < LEAST_STEP {
+            return Correction::Slew(Span::ZERO);
+        }
+        self.moved_by(ahead);
+        Correction::Step(ahead)
+    }
+
+    /// What was measured before is older than the correction.
+    fn moved_by(&mut self, correction: Span) {
         for exchange in &mut self.recent {
             exchange.asked += correction;
             exchange.answered += correction;
         }
-        correction
     }
 }
 
@@ -104,7 +154,10 @@ mod tests {
                 told: swarm(at + way + held_up),
                 answered: swarm(at + error + 2.0 * way + held_up),
             };
-            let correction = pace.correction(exchange).as_secs_f64();
+            let Correction::Slew(correction) = pace.correction(exchange) else {
+                panic!("seed {seed}: a step in second {second}");
+            };
+            let correction = correction.as_secs_f64();
             error += correction;
             fastest = fastest.max(correction.abs());
             if second > 600 {
@@ -128,6 +181,60 @@ mod tests {
         let (worst, fastest) = hour(0.0, Span::from_secs(10), 6);
         assert!(worst > Span::from_secs(9), "it takes its time");
         assert!(fastest <= FASTEST * 1.03, "{fastest} ppm");
+    }
+
+    #[test]
+    fn after_a_sleep_the_clock_is_set_once_by_what_was_measured_since() {
+        for seed in 0..50 {
+            let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+            let mut pace = Pace::default();
+            // What was measured in the moment before the clock was put forward: an hour off, and
+            // held up by nothing.
+            for _ in 0..EXCHANGES {
+                pace.correction(measured(3_600.0, 0.0));
+            }
+            pace.slept();
+            // The system knew how long the sleep was to a fraction of a second.
+            let mut error: f64 = rng.random_range(0.002..0.4);
+            if rng.random() {
+                error = -error;
+            }
+            let mut steps = Vec::new();
+            for number in 0..60 {
+                let way_back = if number % 4 == 0 { 0.02 } else { rng.random_range(0.0..0.000_2) };
+                match pace.correction(measured(error, way_back)) {
+                    Correction::Step(by) => {
+                        error += by.as_secs_f64();
+                        steps.push(number);
+                    }
+                    Correction::Slew(by) => {
+                        assert!(!pace.is_learning() || by == Span::ZERO, "seed {seed}");
+                        error += by.as_secs_f64();
+                    }
+                }
+            }
+            assert_eq!(steps, [EXCHANGES - 1], "seed {seed}: by the best of eight, and once");
+            assert!(error.abs() < 0.000_2, "seed {seed}: {error} s off");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_right_after_a_sleep_gets_no_other_name() {
+        let mut pace = Pace::default();
+        pace.slept();
+        for _ in 0..20 {
+            assert!(matches!(pace.correction(measured(0.000_5, 0.0)), Correction::Slew(_)));
+        }
+        assert!(!pace.is_learning());
+    }
+
+    /// An exchange of a clock that is `error` ahead, whose answer took `way_back`. (seconds)
+    fn measured(error: f64, way_back: f64) -> Exchange {
+        Exchange {
+            asked: swarm(10.0 + error),
+            told: swarm(10.0),
+            answered: swarm(10.0 + error + way_back),
+        }
     }
 
     #[test]

@@ -42,6 +42,7 @@ impl From<SeatError> for Refusal {
 pub(super) fn type_name(message: &ClientMessage) -> &'static str {
     match message {
         ClientMessage::Join { .. } => "join",
+        ClientMessage::CarrierAsk { .. } => "carrier:ask",
         ClientMessage::Leave => "leave",
         ClientMessage::TimePing { .. } => "timePing",
         ClientMessage::DirectorAssert { .. } => "director:assert",
@@ -58,5 +59,6 @@ pub(super) fn type_name(message: &ClientMessage) -> &'static str {
         ClientMessage::Reach(_) => "reach",
         ClientMessage::SyncReport(_) => "sync:report",
         ClientMessage::RtcSignal { .. } => "rtc:signal",
+        ClientMessage::Queue(_) => "queue",
     }
 }

@@ -9,9 +9,22 @@ use protocol::sync::Reach;
 use protocol::{ServerMessage, UserId};
 use serde::Serialize;
 
-/// Tells a newcomer everything: `joined`, and what did not fit into it.
-pub(crate) fn opening(mut joined: Joined) -> Vec<ServerMessage> {
-    let mut surplus = surplus_of(&ServerMessage::Joined(joined.clone()));
+/// A message as it is sent: in one frame, or, if it is too large for that, in several that say
+/// the same.
+pub(crate) fn frames(message: &ServerMessage) -> Vec<String> {
+    let whole = message.encode();
+    let surplus = whole.len().saturating_sub(MAX_MESSAGE);
+    let parts = match message {
+        ServerMessage::Joined(joined) if surplus > 0 => opening(joined.clone(), surplus),
+        ServerMessage::Peers { peers } if surplus > 0 => members(peers.clone(), surplus),
+        // No other message grows with the swarm.
+        _ => return vec![whole],
+    };
+    parts.iter().map(ServerMessage::encode).collect()
+}
+
+/// Tells a newcomer everything: `joined`, and what is too much for it.
+fn opening(mut joined: Joined, mut surplus: usize) -> Vec<ServerMessage> {
     let mut rest = Vec::new();
     shed_readiness(&mut joined.peers, &mut surplus, &mut rest);
     shed_files(&mut joined, &mut surplus, &mut rest);
@@ -21,9 +34,8 @@ pub(crate) fn opening(mut joined: Joined) -> Vec<ServerMessage> {
     messages
 }
 
-/// Tells who is in the swarm: `peers`, and what did not fit into it.
-pub(crate) fn members(mut peers: Vec<PeerInfo>) -> Vec<ServerMessage> {
-    let mut surplus = surplus_of(&ServerMessage::Peers { peers: peers.clone() });
+/// Tells who is in the swarm: `peers`, and what is too much for it.
+fn members(mut peers: Vec<PeerInfo>, mut surplus: usize) -> Vec<ServerMessage> {
     let mut rest = Vec::new();
     shed_readiness(&mut peers, &mut surplus, &mut rest);
     shed_peers(&mut peers, &mut surplus, &mut rest);
@@ -80,9 +92,9 @@ fn shed_peers(peers: &mut Vec<PeerInfo>, surplus: &mut usize, rest: &mut Vec<Ser
         && let Some(peer) = peers.pop()
     {
         *surplus = surplus.saturating_sub(length(&peer) + ",".len());
-        let PeerInfo { user_id, alias, addresses, .. } = peer;
-        if !addresses.is_empty() {
-            let reach = Reach { addresses };
+        let PeerInfo { user_id, alias, addresses, standby, .. } = peer;
+        if !addresses.is_empty() || standby.is_some() {
+            let reach = Reach { addresses, standby };
             rest.push(ServerMessage::Reach { user_id: user_id.clone(), reach });
         }
         // Ahead of the rest, which may be about this very member.
@@ -104,10 +116,6 @@ fn holder(peers: &[PeerInfo], rest: &[ServerMessage], shared: &SharedFile) -> Op
         })
     };
     among_peers.or_else(among_rest).cloned()
-}
-
-fn surplus_of(message: &ServerMessage) -> usize {
-    message.encode().len().saturating_sub(MAX_MESSAGE)
 }
 
 fn length(part: &impl Serialize) -> usize {

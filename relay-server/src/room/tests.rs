@@ -1,4 +1,4 @@
-use protocol::message::{FileAnnouncement, MediaInfo};
+use protocol::message::{FileAnnouncement, MediaInfo, RepeatMode};
 use protocol::time::Millis;
 
 use super::*;
@@ -14,6 +14,23 @@ fn an_announced_file_is_told_to_everyone_once() {
     assert_eq!(second_owner.len(), 1, "another member shares the same bytes");
     assert_eq!(room.files.list().len(), 1);
     assert_eq!(room.files.list()[0].owners, [id("ada"), id("mia")]);
+}
+
+#[test]
+fn a_waveform_that_comes_later_is_told_once_and_changes_nothing_else() {
+    let mut room = room_of(&["ada", "mia"]);
+    say(&mut room, "ada", announce('a'));
+    let drawn = |letters: &str| {
+        let media =
+            MediaInfo { waveform: Some(letters.parse().expect("letters")), ..MediaInfo::default() };
+        let name = "renamed.mp3".parse().expect("a file name");
+        ClientMessage::FileAnnounce(FileAnnouncement { media, name, ..file('a') })
+    };
+    assert_eq!(say(&mut room, "ada", drawn("AbC")).len(), 1);
+    assert_eq!(say(&mut room, "ada", drawn("xyz")), [], "it has one");
+    let shared = &room.files.list()[0].file;
+    assert_eq!(shared.media.waveform.as_ref().map(|waveform| waveform.as_str()), Some("AbC"));
+    assert_eq!(shared.name, file('a').name);
 }
 
 #[test]
@@ -163,6 +180,20 @@ fn control_is_told_under_the_term_of_the_director_who_said_it() {
 }
 
 #[test]
+fn the_order_of_songs_is_the_directors_and_outlives_who_said_it() {
+    let mut room = room_of(&["ada", "mia"]);
+    let order = vec![file('b').file_id, file('a').file_id];
+    let queue = Queue { order, repeat: RepeatMode::All, shuffled: false };
+    let refused = say(&mut room, "mia", ClientMessage::Queue(queue.clone()));
+    assert_eq!(refusal(&refused), ErrorCode::NotDirector);
+    let outputs = say(&mut room, "ada", ClientMessage::Queue(queue.clone()));
+    assert_eq!(said(&outputs), [ServerMessage::Queue { queue: queue.clone(), term: 1 }]);
+    assert_eq!(outputs[0].to, Audience::All);
+    room.leave(&id("ada"));
+    assert_eq!(room.whole_state_for(&id("mia")).queue, queue);
+}
+
+#[test]
 fn one_who_asks_for_the_lead_it_has_is_told_so_alone() {
     let mut room = room_of(&["ada", "mia"]);
     let outputs = say(&mut room, "ada", ClientMessage::DirectorAssert { user_id: id("ada") });
@@ -199,6 +230,7 @@ fn a_second_join_on_one_connection_is_refused() {
         user_id: id("eve"),
         alias: None,
         resume: None,
+        challenge: None,
     };
     assert_eq!(refusal(&say(&mut room, "ada", join)), ErrorCode::AlreadyJoined);
 }
@@ -209,22 +241,21 @@ fn the_state_of_an_ordinary_swarm_fits_one_message() {
     for letter in ['a', 'b', 'c'] {
         say(&mut room, "ada", announce(letter));
     }
-    let messages = snapshot::opening(room.whole_state_for(&id("mia")));
-    assert_eq!(messages, [ServerMessage::Joined(room.whole_state_for(&id("mia")))]);
+    let whole = ServerMessage::Joined(room.whole_state_for(&id("mia")));
+    assert_eq!(snapshot::frames(&whole), [whole.encode()]);
 }
 
 #[test]
 fn the_state_of_the_largest_swarm_is_told_whole_in_messages_that_members_can_read() {
     let (room, newcomer) = largest_room();
     let whole = room.whole_state_for(&newcomer);
-    let messages = snapshot::opening(whole.clone());
-    assert!(messages.len() > 1);
+    let frames = snapshot::frames(&ServerMessage::Joined(whole.clone()));
+    assert!(frames.len() > 1);
 
     // What a member makes of it, message by message.
     let mut heard = Joined { peers: Vec::new(), files: Vec::new(), ..whole.clone() };
-    for message in &messages {
-        let text = message.encode();
-        let message = ServerMessage::decode(&text).expect("below the largest size");
+    for frame in &frames {
+        let message = ServerMessage::decode(frame).expect("below the largest size");
         match message {
             ServerMessage::Joined(joined) => heard = joined,
             ServerMessage::Presence { user_id, alias, .. } => {
@@ -253,8 +284,8 @@ fn the_state_of_the_largest_swarm_is_told_whole_in_messages_that_members_can_rea
         files
     };
     assert_eq!(by_id(&heard.files), by_id(&whole.files));
-    for message in snapshot::members(room.peers()) {
-        assert!(ServerMessage::decode(&message.encode()).is_ok());
+    for frame in snapshot::frames(&ServerMessage::Peers { peers: room.peers() }) {
+        assert!(ServerMessage::decode(&frame).is_ok());
     }
 }
 
@@ -307,7 +338,9 @@ fn room_of(users: &[&str]) -> Room {
 /// A join of one who brings nothing.
 pub(super) fn bare_join(user: &str) -> Join {
     let (ice, relays) = (Vec::new(), Vec::new());
-    Join { user_id: id(user), alias: None, resume: None, time: None, ice, relays }
+    let (challenge, carrier) = (None, None);
+    let user_id = id(user);
+    Join { user_id, alias: None, resume: None, time: None, ice, relays, challenge, carrier }
 }
 
 pub(super) fn enter(room: &mut Room, user: &str) {
@@ -334,7 +367,7 @@ pub(super) fn announce(letter: char) -> ClientMessage {
     ClientMessage::FileAnnounce(file(letter))
 }
 
-fn withdraw(letter: char) -> ClientMessage {
+pub(super) fn withdraw(letter: char) -> ClientMessage {
     ClientMessage::FileWithdraw { file_id: file(letter).file_id }
 }
 

@@ -112,7 +112,8 @@ impl Holding {
         asked: Option<Asked>,
     ) -> Vec<Output> {
         let is_shared = room.epoch() > 0;
-        if is_shared && outputs.iter().any(Output::is_decision) {
+        let withdraws = asked.is_some() && outputs.iter().any(Output::tells_withdrawal);
+        if is_shared && (withdraws || outputs.iter().any(Output::is_decision)) {
             self.revision += 1;
         } else if self.kept_back.is_empty() {
             return outputs;
@@ -169,6 +170,7 @@ impl Holding {
             Stored::Fenced if epoch < room.epoch() => Vec::new(),
             Stored::Done => {
                 self.written = revision;
+                room.settle(&decided);
                 self.settled = decided;
                 let count = self.kept_back.partition_point(|kept| kept.revision <= revision);
                 self.kept_back.drain(..count).flat_map(|kept| kept.outputs).collect()
@@ -218,21 +220,25 @@ impl Holding {
         self.revision += 1;
         let mut outputs = Vec::new();
         for KeptBack { outputs: kept, asked, .. } in self.kept_back.drain(..) {
-            if kept.iter().any(Output::tells_decision)
+            let was_asked = asked.is_some();
+            let is_taken_back = |output: &Output| {
+                output.tells_decision() || (was_asked && output.tells_withdrawal())
+            };
+            if kept.iter().any(is_taken_back)
                 && let Some((user, name)) = asked
             {
                 let message = NOT_OWNER.reply_to(name);
                 outputs.push(Output { to: Audience::One(user), message });
             }
-            outputs.extend(kept.into_iter().filter(|o| !o.tells_decision()).map(|output| {
-                match output {
+            outputs.extend(kept.into_iter().filter(|o| !is_taken_back(o)).map(
+                |output| match output {
                     Output { to: Audience::One(user), message: ServerMessage::Joined(_) } => {
                         let message = ServerMessage::Joined(room.whole_state_for(&user));
                         Output { to: Audience::One(user), message }
                     }
                     other => other,
-                }
-            }));
+                },
+            ));
         }
         outputs.extend(corrections);
         outputs
@@ -272,10 +278,15 @@ impl Holding {
 }
 
 /// Why nothing is decided.
-pub(super) const NOT_OWNER: Refusal = Refusal {
+pub(crate) const NOT_OWNER: Refusal = Refusal {
     code: ErrorCode::NotOwner,
     message: "it is not settled which relay decides for this swarm; try again in a moment",
 };
+
+/// True for the answer to one whose wish was taken back.
+pub(super) fn refuses(output: &Output) -> bool {
+    matches!(output.message, ServerMessage::Error { code: ErrorCode::NotOwner, .. })
+}
 
 /// The type of a message that only the swarm's owner may act on.
 pub(super) fn decision(message: &ClientMessage) -> Option<&'static str> {
@@ -288,8 +299,10 @@ pub(super) fn decision(message: &ClientMessage) -> Option<&'static str> {
         ClientMessage::Play(_) => Some("play"),
         ClientMessage::Stop => Some("stop"),
         ClientMessage::Arm(_) => Some("arm"),
+        ClientMessage::Queue(_) => Some("queue"),
         ClientMessage::Join { .. }
         | ClientMessage::Leave
+        | ClientMessage::CarrierAsk { .. }
         | ClientMessage::TimePing { .. }
         | ClientMessage::FileAnnounce(_)
         | ClientMessage::Readiness { .. }

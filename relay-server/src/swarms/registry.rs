@@ -12,7 +12,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tracing::{debug, error};
 
 use super::{Denial, Ended, Enter, SWARM_MAILBOX, SwarmCommand, SwarmTask};
-use crate::metrics::{Admission, DropReason};
+use crate::metrics::{Admission, DropReason, Move};
 use crate::ownership::{Claim, Leaving, Settled, Verdict};
 use crate::relay::Shared;
 use crate::room::{Heritage, Refusal};
@@ -71,10 +71,14 @@ impl Registry {
         if self.swarms.contains_key(&enter.swarm) {
             return self.let_in(enter);
         }
+        self.relay.ownership.knocked(&enter.swarm, &enter.join.user_id);
         if let Some(waiting) = self.claimed.get_mut(&enter.swarm) {
-            // Whoever is too many hears that the relay is busy.
+            waiting.retain(|enter| !enter.answer.is_closed());
             if waiting.len() < SWARM_MAILBOX {
                 waiting.push(enter);
+            } else {
+                // Whoever is too many hears that the relay is busy.
+                self.relay.metrics.dropped.inc(DropReason::SwarmBusy);
             }
             return;
         }
@@ -104,26 +108,41 @@ impl Registry {
     }
 
     fn judged(&mut self, verdict: Verdict) {
-        let (swarm, command) = match verdict {
+        let (swarm, command, moves) = match verdict {
             Verdict::Claimed { swarm, settled } => return self.settle(swarm, settled),
+            Verdict::AskAgain { swarm } => return self.claim_again(swarm),
             Verdict::Taken { swarm, owner } => {
-                (swarm, SwarmCommand::Depart { to: Some(owner), is_ours: false })
+                let command = SwarmCommand::Depart { to: Some(owner), is_ours: false };
+                (swarm, command, Some(Move::Taken))
             }
-            Verdict::Leave { swarm, to } => (swarm, SwarmCommand::Depart { to, is_ours: true }),
+            Verdict::Leave { swarm, to } => {
+                (swarm, SwarmCommand::Depart { to, is_ours: true }, Some(Move::Draining))
+            }
             Verdict::Raised { swarm, epoch } => {
                 if let Some(running) = self.swarms.get_mut(&swarm) {
                     running.epoch = epoch;
                 }
-                (swarm, SwarmCommand::Raised(epoch))
+                (swarm, SwarmCommand::Raised(epoch), None)
             }
         };
         let Some(running) = self.swarms.get(&swarm) else { return };
+        if let Some(reason) = moves {
+            self.relay.metrics.swarms_moved.inc(reason);
+        }
         if let Err(mpsc::error::TrySendError::Full(command)) = running.mailbox.try_send(command) {
             // It must not be lost, and the registry does not wait.
             let mailbox = running.mailbox.clone();
             self.relay.spawn(async move {
                 let _ = mailbox.send(command).await;
             });
+        }
+    }
+
+    fn claim_again(&mut self, swarm: SwarmHash) {
+        if self.claimed.contains_key(&swarm)
+            && let Some(settled) = self.relay.ownership.claim(&swarm)
+        {
+            self.settle(swarm, settled);
         }
     }
 
@@ -173,12 +192,10 @@ impl Registry {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::sync::oneshot;
 
     use super::*;
-    use crate::outbox::{OutboxReader, outbox};
+    use crate::outbox::tests::Connection;
     use crate::relay::{Keeping, Mailboxes};
     use crate::room::Join;
     use crate::socket::ConnectionId;
@@ -188,17 +205,17 @@ mod tests {
     #[tokio::test]
     async fn a_join_that_meets_the_end_of_its_swarm_begins_it_anew() {
         let (relay, mut registry, _mailboxes) = relay();
-        let (connection, to_swarm, _ada_reads) = join_alone(&relay, &mut registry).await;
+        let (connection, to_swarm, _ada) = join_alone(&relay, &mut registry).await;
 
         // Nothing runs between these two: the join lies behind the goodbye of the last member.
         to_swarm.try_send(SwarmCommand::Gone { connection }).expect("an empty mailbox");
-        let (mia, mia_in, mut mia_reads) = enter(&relay, "mia");
-        registry.pass_on(mia);
+        let (enter, mia_in, mut mia) = enter(&relay, "mia").await;
+        registry.pass_on(enter);
 
         let ended = registry.tasks.join_next_with_id().await.expect("the swarm ended");
         registry.ended(ended);
         mia_in.await.expect("an answer").expect("a place");
-        let joined = mia_reads.next().await.expect("a message");
+        let joined = mia.client.next().await;
         assert!(joined.contains("\"userId\":\"mia\"") && !joined.contains("ada"), "{joined}");
         assert_eq!((registry.swarms.len(), registry.tasks.len()), (1, 1));
     }
@@ -206,7 +223,7 @@ mod tests {
     #[tokio::test]
     async fn a_swarm_that_ended_is_forgotten() {
         let (relay, mut registry, _mailboxes) = relay();
-        let (connection, to_swarm, _ada_reads) = join_alone(&relay, &mut registry).await;
+        let (connection, to_swarm, _ada) = join_alone(&relay, &mut registry).await;
         to_swarm.try_send(SwarmCommand::Gone { connection }).expect("an empty mailbox");
         let ended = registry.tasks.join_next_with_id().await.expect("the swarm ended");
         registry.ended(ended);
@@ -217,22 +234,20 @@ mod tests {
     #[tokio::test]
     async fn after_a_sleep_every_member_is_told_the_whole_state_under_the_clocks_new_name() {
         let (relay, mut registry, _mailboxes) = relay();
-        let (_, _to_swarm, mut ada_reads) = join_alone(&relay, &mut registry).await;
-        let first = ada_reads.next().await.expect("a message");
+        let (_, _to_swarm, mut ada) = join_alone(&relay, &mut registry).await;
+        let first = ada.client.next().await;
         assert!(first.contains(&relay.clock.id()), "{first}");
 
         relay.clock.make_up_for(protocol::Span::from_secs(60));
-        let deadline = Duration::from_secs(10);
-        let told = tokio::time::timeout(deadline, ada_reads.next()).await.expect("she is told");
-        let again = told.expect("a message");
+        let again = ada.client.next().await;
         assert!(again.starts_with("{\"type\":\"joined\"") && again.contains("ada"), "{again}");
         assert!(again.contains(&relay.clock.id()), "{again}");
         assert_ne!(first, again);
         // Who comes now reads the new name at once, and is told once.
-        let (mia, mia_in, mut mia_reads) = enter(&relay, "mia");
-        registry.pass_on(mia);
+        let (enter, mia_in, mut mia) = enter(&relay, "mia").await;
+        registry.pass_on(enter);
         mia_in.await.expect("an answer").expect("a place");
-        let joined = mia_reads.next().await.expect("a message");
+        let joined = mia.client.next().await;
         assert!(joined.contains(&relay.clock.id()), "{joined}");
     }
 
@@ -245,17 +260,17 @@ mod tests {
     }
 
     async fn join_alone(
-        relay: &Shared,
+        relay: &Arc<Shared>,
         registry: &mut Registry,
-    ) -> (ConnectionId, mpsc::Sender<SwarmCommand>, OutboxReader) {
-        let (ada, ada_in, reads) = enter(relay, "ada");
-        let connection = ada.connection;
-        registry.pass_on(ada);
-        (connection, ada_in.await.expect("an answer").expect("a place"), reads)
+    ) -> (ConnectionId, mpsc::Sender<SwarmCommand>, Connection) {
+        let (enter, ada_in, ada) = enter(relay, "ada").await;
+        let connection = enter.connection;
+        registry.pass_on(enter);
+        (connection, ada_in.await.expect("an answer").expect("a place"), ada)
     }
 
-    fn enter(relay: &Shared, user: &str) -> (Enter, Answer, OutboxReader) {
-        let (outbox, reads) = outbox(&relay.limits, &relay.metrics.queue_bytes);
+    async fn enter(relay: &Arc<Shared>, user: &str) -> (Enter, Answer, Connection) {
+        let connection = Connection::open(relay).await;
         let (answer, answered) = oneshot::channel();
         let user_id = user.parse().expect("a plain user id");
         let enter = Enter {
@@ -267,11 +282,13 @@ mod tests {
                 time: None,
                 ice: Vec::new(),
                 relays: Vec::new(),
+                challenge: None,
+                carrier: None,
             },
             connection: relay.next_connection(),
-            outbox,
+            outbox: connection.writer.outbox(),
             answer,
         };
-        (enter, answered, reads)
+        (enter, answered, connection)
     }
 }

@@ -3,8 +3,10 @@
 //! Their binary names are JavaScript strings whose characters are bytes: 20 characters of
 //! U+0000 to U+00FF. In UTF-8 that is 20 to 40 bytes, so lengths are counted in characters.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
@@ -38,15 +40,31 @@ impl fmt::Debug for Bytes20 {
 
 impl Serialize for Bytes20 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.to_text())
+        // Each character takes one or two bytes.
+        let mut text = [0; 2 * 20];
+        let mut length = 0;
+        for byte in self.0 {
+            length += char::from(byte).encode_utf8(&mut text[length..]).len();
+        }
+        serializer.serialize_str(std::str::from_utf8(&text[..length]).unwrap_or_default())
     }
 }
 
 impl<'de> Deserialize<'de> for Bytes20 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text)
-            .ok_or_else(|| serde::de::Error::custom("expected 20 characters below U+0100"))
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Bytes20;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("20 characters below U+0100")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Bytes20, E> {
+                Bytes20::parse(text).ok_or_else(|| E::custom("expected 20 characters below U+0100"))
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }
 
@@ -165,30 +183,59 @@ impl Failure {
 impl Reply {
     /// The text frame to send.
     pub(crate) fn encode(&self) -> String {
-        serde_json::to_string(self).expect("replies have text keys and whole numbers only")
+        // A text that grows while it is written is copied several times.
+        let mut bytes = Vec::with_capacity(self.usual_length());
+        serde_json::to_writer(&mut bytes, self)
+            .expect("replies have text keys and whole numbers only");
+        String::from_utf8(bytes).expect("JSON is text")
+    }
+
+    /// With little to spare, unless much in it must be escaped. (bytes)
+    fn usual_length(&self) -> usize {
+        /// Keys, names and counts.
+        const REST: usize = 320;
+        match self {
+            Self::Announce(
+                AnnounceReply::Offer { offer: description, .. }
+                | AnnounceReply::Answer { answer: description, .. },
+            ) => REST + description.sdp.len() + description.sdp.len() / 16,
+            Self::Announce(AnnounceReply::Counts { .. }) => REST,
+            Self::Scrape { files } => REST + 128 * files.len(),
+        }
     }
 }
 
 /// Every field a client may send, before it is known what it asks.
 #[derive(Deserialize)]
-struct Raw {
-    action: Option<String>,
-    info_hash: Option<OneOrMany>,
-    peer_id: Option<String>,
+struct Raw<'a> {
+    #[serde(borrow)]
+    action: Option<Text<'a>>,
+    #[serde(borrow)]
+    info_hash: Option<OneOrMany<'a>>,
+    #[serde(borrow)]
+    peer_id: Option<Text<'a>>,
     event: Option<Value>,
     left: Option<Value>,
     #[serde(default)]
     offers: Option<Vec<Offer>>,
-    to_peer_id: Option<String>,
-    offer_id: Option<String>,
+    #[serde(borrow)]
+    to_peer_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    offer_id: Option<Text<'a>>,
     answer: Option<Description>,
 }
 
+/// A text that is copied only where escapes stand in it.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
+enum OneOrMany<'a> {
+    #[serde(borrow)]
+    One(Text<'a>),
+    #[serde(borrow)]
+    Many(Vec<Text<'a>>),
 }
 
 /// What is found in a request that does not have the right form.
@@ -206,7 +253,7 @@ impl Request {
     /// [`Failure`], to be sent back.
     pub(crate) fn decode(text: &str, limits: &Limits) -> Result<Self, Failure> {
         let raw: Raw = serde_json::from_str(text).map_err(|_| malformed(text))?;
-        match raw.action.as_deref() {
+        match raw.action.as_ref().map(|action| &*action.0) {
             Some("announce") => announce(raw, limits),
             Some("scrape") => scrape(raw, limits),
             _ => Err(Failure {
@@ -218,35 +265,31 @@ impl Request {
     }
 }
 
-impl Raw {
+impl Raw<'_> {
     fn one_info_hash(&self) -> Option<Bytes20> {
         match &self.info_hash {
-            Some(OneOrMany::One(text)) => Bytes20::parse(text),
+            Some(OneOrMany::One(text)) => Bytes20::parse(&text.0),
             _ => None,
         }
     }
 }
 
-fn announce(raw: Raw, limits: &Limits) -> Result<Request, Failure> {
+fn announce(raw: Raw<'_>, limits: &Limits) -> Result<Request, Failure> {
     let Some(info_hash) = raw.one_info_hash() else {
         let reason = "info_hash must be a binary string of 20 characters";
         return Err(Failure { action: "announce", info_hash: None, reason });
     };
     let refused = |reason| Failure::announce(info_hash, reason);
-    let id = |text: Option<&str>, reason| text.and_then(Bytes20::parse).ok_or(refused(reason));
-    let peer_id = id(raw.peer_id.as_deref(), "peer_id must be a binary string of 20 characters")?;
+    let id = |text: Option<Text<'_>>, reason| {
+        text.and_then(|text| Bytes20::parse(&text.0)).ok_or(refused(reason))
+    };
+    let peer_id = id(raw.peer_id, "peer_id must be a binary string of 20 characters")?;
     if let Some(answer) = raw.answer {
         return Ok(Request::Answer(Answer {
             info_hash,
             peer_id,
-            to_peer_id: id(
-                raw.to_peer_id.as_deref(),
-                "to_peer_id must be a binary string of 20 characters",
-            )?,
-            offer_id: id(
-                raw.offer_id.as_deref(),
-                "offer_id must be a binary string of 20 characters",
-            )?,
+            to_peer_id: id(raw.to_peer_id, "to_peer_id must be a binary string of 20 characters")?,
+            offer_id: id(raw.offer_id, "offer_id must be a binary string of 20 characters")?,
             answer,
         }));
     }
@@ -264,7 +307,7 @@ fn announce(raw: Raw, limits: &Limits) -> Result<Request, Failure> {
     Ok(Request::Announce(Announce { info_hash, peer_id, event, is_seeder, offers }))
 }
 
-fn scrape(raw: Raw, limits: &Limits) -> Result<Request, Failure> {
+fn scrape(raw: Raw<'_>, limits: &Limits) -> Result<Request, Failure> {
     let refused = |reason| Failure { action: "scrape", info_hash: None, reason };
     let texts = match raw.info_hash {
         Some(OneOrMany::One(text)) => vec![text],
@@ -274,7 +317,7 @@ fn scrape(raw: Raw, limits: &Limits) -> Result<Request, Failure> {
     if texts.is_empty() || texts.len() > limits.tracker_scrape {
         return Err(refused("a scrape names no torrent, or too many"));
     }
-    let hashes: Option<Vec<Bytes20>> = texts.iter().map(|text| Bytes20::parse(text)).collect();
+    let hashes: Option<Vec<Bytes20>> = texts.iter().map(|text| Bytes20::parse(&text.0)).collect();
     hashes.map(Request::Scrape).ok_or(refused("info_hash must be binary strings of 20 characters"))
 }
 

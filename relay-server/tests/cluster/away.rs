@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use futures_util::SinkExt;
+use protocol::sync::Arm;
+use protocol::time::Millis;
 use protocol::{ClientMessage, ErrorCode, ServerMessage};
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
@@ -25,7 +27,10 @@ async fn an_owner_that_stood_still_decides_nothing_and_sends_its_members_on() {
 
     stage.at(&a).process.stop();
     let stopped = Instant::now();
-    // It lies in the owner's socket when that wakes up.
+    // They lie in the owner's socket when that wakes up. The first is written down nowhere, so
+    // that nothing but the lease holds the owner back from it.
+    let (file_id, position_ms) = (file('a').file_id, Millis::default());
+    zoe.say(ClientMessage::Arm(Arm { number: 1, file_id, position_ms })).await;
     zoe.say(ClientMessage::Stop).await;
     let others = &stage.urls()[1..];
     let ada = Member::entered(others, "party", "ada").await;
@@ -36,9 +41,10 @@ async fn an_owner_that_stood_still_decides_nothing_and_sends_its_members_on() {
     stage.at(&a).process.go_on();
     let went_on = Instant::now();
 
-    let refused = (ErrorCode::NotOwner, Some("stop".to_owned()));
-    let view = zoe.until("refused", |view| view.refused.contains(&refused)).await;
+    let refused = ["arm", "stop"].map(|name| (ErrorCode::NotOwner, Some(name.to_owned())));
+    let view = zoe.until("refused both", |v| refused.iter().all(|r| v.refused.contains(r))).await;
     assert_eq!(view.playback.as_ref(), Some(&playback), "nothing was decided");
+    assert_eq!(mia.view().arms, 0, "nothing was passed on");
     for member in [&zoe, &mia] {
         let view = member.until("sent on", |view| view.entered == 2).await;
         assert_eq!(view.at, ada.view().at, "all are together");
@@ -46,6 +52,10 @@ async fn an_owner_that_stood_still_decides_nothing_and_sends_its_members_on() {
         assert_eq!(view.epoch, ada.view().epoch);
     }
     let together = went_on.elapsed();
+    let former = stage.at(&a);
+    assert_eq!(former.counts("relay_swarms_moved_total{reason=\"taken\"}").await, 1.0);
+    assert_eq!(former.counts("relay_closed_total{code=\"4001\"}").await, 2.0);
+    assert!(former.counts("relay_dropped_total{reason=\"not-owner\"}").await >= 2.0);
     eprintln!(
         "owner stood still for {:.1} s: taken over after {:.2} s; its members refused, moved and \
          back {:.2} s after it woke",
@@ -65,7 +75,7 @@ async fn an_owner_that_stood_still_decides_nothing_and_sends_its_members_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs redis-server"]
 async fn while_redis_stands_still_music_time_and_signals_go_on_and_controls_wait() {
-    let stage = Stage::with(&["a", "b"]).await;
+    let mut stage = Stage::with(&["a", "b"]).await;
     let ada = Member::entered(&stage.urls(), "party", "ada").await;
     let mia = Member::entered(&stage.urls(), "party", "mia").await;
     let playback = ada.play(&file('a'), in_seconds(0.0)).await;
@@ -89,9 +99,21 @@ async fn while_redis_stands_still_music_time_and_signals_go_on_and_controls_wait
     let door = timeout(DEADLINE, knock(&stage.nodes[0].url, &swarm("party"), &id("eve"))).await;
     assert!(matches!(door.expect("an answer"), Some(Door::Closed)));
 
+    for (metric, expected) in [
+        ("relay_lease_held", 0.0..1.0),
+        ("relay_ready", 0.0..1.0),
+        ("relay_redis_failures_total", 1.0..1e3),
+        ("relay_turned_away_total{reason=\"unsettled\"}", 2.0..1e3),
+        ("relay_dropped_total{reason=\"not-owner\"}", 1.0..1e3),
+    ] {
+        let counted = stage.at(&before.at.clone().expect("it is in")).counts(metric).await;
+        assert!(expected.contains(&counted), "{metric} {counted}");
+    }
+
     stage.redis.process.go_on();
     let went_on = Instant::now();
     let controls = controls_again(&ada).await - went_on;
+    assert_eq!(stage.nodes[0].counts("relay_lease_held").await, 1.0);
     eprintln!(
         "Redis stood still for {:.1} s: nobody left, controls back {:.2} s after it woke; a new \
          swarm is refused within {:.2} s",

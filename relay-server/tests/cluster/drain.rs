@@ -70,6 +70,53 @@ async fn a_relay_that_is_asked_to_end_gives_its_swarms_away_and_loses_nothing() 
     assert_eq!(homes.len(), 2, "they are spread over the others: {homes:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs redis-server"]
+async fn a_relay_ends_when_it_was_asked_to_also_while_redis_does_not_answer() {
+    const DRAIN: Duration = Duration::from_secs(4);
+    let mut stage = Stage::with_settings(&["a", "b"], &["--drain", "4s"]).await;
+    let ada = Member::entered(&stage.urls(), "party", "ada").await;
+    ada.play(&file('a'), in_seconds(0.0)).await;
+    stage.redis.process.stop();
+    let asked = Instant::now();
+    stage.nodes[0].process.terminate();
+    assert!(stage.nodes[0].process.ended().await.success());
+    let ended = asked.elapsed();
+    eprintln!(
+        "drain of {} s while Redis stands still: ended after {:.2} s",
+        DRAIN.as_secs_f64(),
+        ended.as_secs_f64()
+    );
+    // The goodbyes take a second after that at most, and Redis is told in vain once more.
+    assert!(ended < DRAIN + Duration::from_millis(2_500), "{ended:?}");
+    stage.redis.process.go_on();
+    let view = ada.until("at the other relay", |view| view.entered == 2).await;
+    assert_eq!(view.at.as_ref(), Some(&stage.urls()[1]));
+    assert!(view.playback.is_some(), "what was written down before");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs redis-server"]
+async fn swarms_leave_over_half_of_the_time_that_the_operator_gives() {
+    // Of twenty moments none lies in the later three quarters once in 10^12 runs.
+    let mut stage = Stage::with_settings(&["a", "b"], &["--drain", "12s"]).await;
+    let mut members = Vec::new();
+    for number in 0..SWARMS {
+        members.push(Member::entered(&stage.urls(), &format!("party {number}"), "ada").await);
+    }
+    let asked = Instant::now();
+    stage.nodes[0].process.terminate();
+    let mut last = Duration::ZERO;
+    for member in &members {
+        let view = member.until("elsewhere", |view| view.entered == 2).await;
+        last = last.max(view.outages[0].0 - asked);
+    }
+    assert!(last > Duration::from_millis(1_500), "{last:?}");
+    assert!(last < Duration::from_secs(12), "{last:?}");
+    assert!(stage.nodes[0].process.ended().await.success());
+    assert!(asked.elapsed() < Duration::from_secs(17), "{:?}", asked.elapsed());
+}
+
 /// A swarm whose director changes what plays all the time, each time to a later position.
 struct Party {
     director: Member,

@@ -11,9 +11,11 @@ mod common;
 
 mod away;
 mod drain;
+mod inherited;
 mod killed;
 mod member;
 mod one_owner;
 mod proxied;
 mod session;
 mod stage;
+mod tls;

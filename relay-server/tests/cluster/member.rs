@@ -1,10 +1,12 @@
 //! A light member: finds its swarm through any of several relays, keeps what it is told, and
 //! comes back by itself.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
+use protocol::ids::FileId;
 use protocol::message::{FileAnnouncement, Joined, Playback};
 use protocol::time::Millis;
 use protocol::{ClientMessage, ErrorCode, ServerMessage, SwarmHash, UserId};
@@ -56,6 +58,11 @@ pub struct View {
     pub refused: Vec<(ErrorCode, Option<String>)>,
     /// Signals of other members.
     pub signals: u32,
+    /// How often it was to get ready.
+    pub arms: u32,
+    /// What is shared, and what of it is selected.
+    pub files: BTreeSet<FileId>,
+    pub selection: Option<FileId>,
     /// The relay's clock beside this process's, by the best of several exchanges.
     pub clock: Option<Measured>,
     /// The position it was told last before it was out for the first time. (ms)
@@ -98,6 +105,7 @@ impl Member {
             urls: urls.to_vec(),
             next: 0,
             sent_to: None,
+            resume: None,
             swarm: swarm(key),
             user: id(user),
             tell,
@@ -168,6 +176,8 @@ struct Worker {
     urls: Vec<String>,
     next: usize,
     sent_to: Option<String>,
+    /// Its secret, as it was told it last.
+    resume: Option<String>,
     swarm: SwarmHash,
     user: UserId,
     tell: watch::Sender<View>,
@@ -185,6 +195,7 @@ impl Worker {
             let back = Instant::now();
             // What was said to a connection that is gone is gone with it.
             while self.said.try_recv().is_ok() {}
+            self.resume = Some(joined.resume.clone());
             self.tell.send_modify(|view| {
                 view.outages.extend(out_since.take().map(|since| (since, back)));
                 view.entered += 1;
@@ -194,6 +205,9 @@ impl Worker {
                 view.director.clone_from(&joined.director);
                 view.clock_id.clone_from(&joined.clock_id);
                 view.members = joined.peers.len();
+                view.files =
+                    joined.files.iter().map(|shared| shared.file.file_id.clone()).collect();
+                view.selection.clone_from(&joined.selection);
                 told(view, joined.playback.clone());
                 if view.entered == 2 {
                     view.kept = position(view);
@@ -222,13 +236,14 @@ impl Worker {
             }
         };
         for _ in 0..HOPS {
-            match timeout(DOOR, knock(&url, &self.swarm, &self.user)).await.ok()?? {
+            let who = (&self.user, self.resume.clone());
+            match timeout(DOOR, knock_as(&url, &self.swarm, who)).await.ok()?? {
                 Door::Open(socket, joined) => return Some((*socket, *joined, url)),
                 Door::Moved(Some(to)) => {
                     self.tell.send_modify(|view| view.moved += 1);
                     url = to;
                 }
-                Door::Moved(None) | Door::Closed => return None,
+                Door::Moved(None) | Door::Refused(_) | Door::Closed => return None,
             }
         }
         None
@@ -289,17 +304,28 @@ impl Worker {
 pub enum Door {
     Open(Box<Socket>, Box<Joined>),
     Moved(Option<String>),
+    Refused(ErrorCode),
     Closed,
 }
 
-/// Asks one relay to be let into a swarm.
+/// Asks one relay to be let into a swarm for the first time.
 pub async fn knock(url: &str, swarm: &SwarmHash, user: &UserId) -> Option<Door> {
+    knock_as(url, swarm, (user, None)).await
+}
+
+/// Asks one relay to be let into a swarm again, with a secret.
+pub async fn knock_as(
+    url: &str,
+    swarm: &SwarmHash,
+    (user, resume): (&UserId, Option<String>),
+) -> Option<Door> {
     let (mut socket, _) = connect_async_with_config(url, None, true).await.ok()?;
     let join = ClientMessage::Join {
         swarm_hash: swarm.clone(),
         user_id: user.clone(),
         alias: None,
-        resume: None,
+        resume,
+        challenge: None,
     };
     socket.send(Message::text(join.encode())).await.ok()?;
     Some(loop {
@@ -308,6 +334,9 @@ pub async fn knock(url: &str, swarm: &SwarmHash, user: &UserId) -> Option<Door> 
                 break Door::Open(Box::new(socket), Box::new(joined));
             }
             Some(ServerMessage::Moved { url, .. }) => break Door::Moved(url),
+            Some(ServerMessage::Error { code, in_reply_to: Some(_), .. }) => {
+                break Door::Refused(code);
+            }
             Some(_) => {}
             None => break Door::Closed,
         }
@@ -345,6 +374,17 @@ fn hear(view: &mut View, message: ServerMessage) {
         ServerMessage::Peers { peers } => view.members = peers.len(),
         ServerMessage::Error { code, in_reply_to, .. } => view.refused.push((code, in_reply_to)),
         ServerMessage::RtcSignal { .. } => view.signals += 1,
+        ServerMessage::Arm { .. } => view.arms += 1,
+        ServerMessage::FileAnnounce { file, .. } => {
+            view.files.insert(file.file_id);
+        }
+        ServerMessage::FileWithdraw { file_id } => {
+            view.files.remove(&file_id);
+            view.selection = view.selection.take().filter(|selected| *selected != file_id);
+        }
+        ServerMessage::SelectFile { file_id, term } if term >= view.term => {
+            view.selection = Some(file_id);
+        }
         ServerMessage::Moved { .. } => view.moved += 1,
         _ => {}
     }

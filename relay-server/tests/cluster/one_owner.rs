@@ -76,7 +76,9 @@ async fn answered(url: &str, hash: &SwarmHash, user: &UserId) -> Door {
     loop {
         match knock(url, hash, user).await {
             Some(door @ (Door::Open(..) | Door::Moved(_))) => return door,
-            Some(Door::Closed) | None => assert!(Instant::now() < until, "{url} does not answer"),
+            Some(Door::Refused(_) | Door::Closed) | None => {
+                assert!(Instant::now() < until, "{url} does not answer");
+            }
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -27,6 +27,14 @@ async fn members_of_relays_without_public_names_meet_and_survive_their_owner() {
     ada.say(ClientMessage::RtcSignal { to: id("mia"), data: 1.into() }).await;
     mia.until("signalled to", |view| view.signals == 1).await;
 
+    for direction in ["owner", "member"] {
+        let metric = format!("relay_proxied_frames_total{{toward=\"{direction}\"}}");
+        let [own, passed_on] = [stage.nodes[0].counts(&metric), stage.nodes[2].counts(&metric)];
+        assert_eq!(own.await, 0.0, "{direction}");
+        // She joined, signalled and asked for the time, and was answered.
+        assert!(passed_on.await >= 10.0, "{direction}");
+    }
+
     let before = ada.view();
     stage.at(&urls[0]).process.kill();
     for member in [&zoe, &mia, &ada] {

@@ -127,7 +127,9 @@ impl Shell {
                     return url;
                 }
                 Some(Door::Moved(to)) => sent_to = to,
-                Some(Door::Closed) | None => sleep(Duration::from_millis(100)).await,
+                Some(Door::Refused(_) | Door::Closed) | None => {
+                    sleep(Duration::from_millis(100)).await
+                }
             }
         }
         unreachable!("the loop has no end")

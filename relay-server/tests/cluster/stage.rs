@@ -1,13 +1,16 @@
 //! A Redis and relays as child processes. They end with the test, however it ends.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tempfile::TempDir;
+
+use crate::common::http_get;
 
 /// How long the relays' leases are here. Shorter than usual, so that the tests are quick; long
 /// enough that a busy machine does not end one.
@@ -20,24 +23,36 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Stage {
     pub redis: Redis,
     pub nodes: Vec<Node>,
+    /// Further settings of every relay.
+    settings: Vec<String>,
     logs: TempDir,
 }
 
 impl Stage {
     /// A Redis and a relay for each name, which members reach at addresses of their own.
     pub async fn with(names: &[&str]) -> Self {
-        Self::new(names, true).await
+        Self::new(names, Redis::start(), (true, &[])).await
+    }
+
+    /// As [`Self::with`], with a Redis that runs.
+    pub async fn with_redis(names: &[&str], redis: Redis) -> Self {
+        Self::new(names, redis, (true, &[])).await
+    }
+
+    /// As [`Self::with`], with further settings of every relay.
+    pub async fn with_settings(names: &[&str], settings: &[&str]) -> Self {
+        Self::new(names, Redis::start(), (true, settings)).await
     }
 
     /// Relays that members reach only through each other.
     pub async fn without_public_names(names: &[&str]) -> Self {
-        Self::new(names, false).await
+        Self::new(names, Redis::start(), (false, &[])).await
     }
 
-    async fn new(names: &[&str], is_public: bool) -> Self {
+    async fn new(names: &[&str], redis: Redis, (is_public, settings): (bool, &[&str])) -> Self {
         let logs = TempDir::new().expect("a folder for logs");
-        let redis = Redis::start();
-        let mut stage = Self { redis, nodes: Vec::new(), logs };
+        let settings = settings.iter().map(|&text| text.to_owned()).collect();
+        let mut stage = Self { redis, nodes: Vec::new(), settings, logs };
         for name in names {
             let node = stage.node(name, is_public);
             stage.nodes.push(node);
@@ -50,25 +65,35 @@ impl Stage {
 
     /// Starts one more relay; it is not among [`Self::nodes`].
     pub fn node(&self, name: &str, is_public: bool) -> Node {
-        let port = free_port();
+        self.node_at(name, is_public, &self.redis.place)
+    }
+
+    /// As [`Self::node`], with this for a Redis.
+    pub fn node_at(&self, name: &str, is_public: bool, redis: &Place) -> Node {
+        let (port, metrics) = (free_port(), free_port());
         let url = format!("ws://127.0.0.1:{port}/ws");
         let log = self.logs.path().join(format!("{name}-{port}.log"));
         let file = File::create(&log).expect("a log");
         let mut command = Command::new(env!("CARGO_BIN_EXE_relay-server"));
         command
             .args(["--listen", &format!("127.0.0.1:{port}")])
-            .args(["--cluster-redis-url", &self.redis.url()])
+            .args(["--cluster-redis-url", &redis.url])
             .args(["--cluster-node-id", name])
             .args(["--cluster-lease", &format!("{}ms", LEASE.as_millis())])
             .args(["--log-level", "relay_server=debug"])
+            .args(["--metrics-listen", &format!("127.0.0.1:{metrics}")])
+            .args(&self.settings)
             .stdin(Stdio::null())
             .stdout(file.try_clone().expect("a second handle"))
             .stderr(file);
+        if let Some(ca) = &redis.ca {
+            command.arg("--cluster-redis-ca").arg(ca);
+        }
         if is_public {
             command.args(["--cluster-public-url", &url]);
         }
         let child = command.spawn().expect("the relay's program");
-        Node { name: name.to_owned(), url, port, log, process: Process(child) }
+        Node { name: name.to_owned(), url, port, metrics, log, process: Process(child) }
     }
 
     /// Where members may try.
@@ -97,6 +122,7 @@ pub struct Node {
     pub name: String,
     pub url: String,
     pub port: u16,
+    metrics: u16,
     log: PathBuf,
     pub process: Process,
 }
@@ -116,6 +142,13 @@ impl Node {
 
     fn is_in_cluster(&self) -> bool {
         self.said().contains("relay listens")
+    }
+
+    /// What it counts as `metric`.
+    pub async fn counts(&self, metric: &str) -> f64 {
+        let page = http_get(([127, 0, 0, 1], self.metrics).into(), "/metrics").await;
+        let value = page.lines().find_map(|line| line.strip_prefix(metric)?.trim().parse().ok());
+        value.unwrap_or_else(|| panic!("no {metric} in\n{page}"))
     }
 
     /// Its log.
@@ -179,20 +212,51 @@ impl Drop for Process {
 /// A Redis that keeps nothing on disk.
 pub struct Redis {
     port: u16,
+    /// What relays know of it.
+    pub place: Place,
     pub process: Process,
+}
+
+/// Where relays look for a Redis.
+#[derive(Clone)]
+pub struct Place {
+    pub url: String,
+    /// From where its certificate must come.
+    pub ca: Option<PathBuf>,
 }
 
 impl Redis {
     fn start() -> Self {
         let port = free_port();
-        Self { port, process: Self::spawn(port) }
+        let place = Place { url: format!("redis://127.0.0.1:{port}"), ca: None };
+        Self { port, place, process: Self::spawn(port, &[]) }
     }
 
-    fn spawn(port: u16) -> Process {
+    /// One that relays reach by TLS, with a certificate of its own.
+    pub fn start_with_tls(certificate: PathBuf, key: &Path) -> Self {
+        let (port, secured) = (free_port(), free_port());
+        let tls_port = secured.to_string();
+        let settings = [
+            OsStr::new("--tls-port"),
+            OsStr::new(&tls_port),
+            OsStr::new("--tls-cert-file"),
+            certificate.as_os_str(),
+            OsStr::new("--tls-key-file"),
+            key.as_os_str(),
+            OsStr::new("--tls-auth-clients"),
+            OsStr::new("no"),
+        ];
+        let process = Self::spawn(port, &settings);
+        let url = format!("rediss://localhost:{secured}");
+        Self { port, place: Place { url, ca: Some(certificate) }, process }
+    }
+
+    fn spawn(port: u16, settings: &[&OsStr]) -> Process {
         let spawn = |program: &str| {
             Command::new(program)
                 .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
                 .args(["--save", "", "--appendonly", "no"])
+                .args(settings)
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .spawn()
@@ -214,16 +278,17 @@ impl Redis {
 
     /// Starts an empty one in its place.
     pub fn restart(&mut self) {
-        self.process = Self::spawn(self.port);
+        self.process = Self::spawn(self.port, &[]);
     }
 
-    pub fn url(&self) -> String {
+    /// Where it is reached without TLS.
+    pub fn plain_url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
     /// Asks it something, past the relays.
     pub fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
-        let client = redis::Client::open(self.url()).expect("a URL of Redis's");
+        let client = redis::Client::open(self.plain_url()).expect("a URL of Redis's");
         let mut connection = client.get_connection().expect("Redis runs");
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]).query(&mut connection).expect("an answer")

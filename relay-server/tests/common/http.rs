@@ -41,6 +41,21 @@ pub async fn request(method: &str, address: SocketAddr, path: &str, lines: &[&st
     parse(answer)
 }
 
+/// Asks over a stream that stays open, for something short whose length is told.
+pub async fn ask_again(stream: &mut TcpStream, path: &str) -> Answer {
+    ask(stream, "GET", path, &[], "keep-alive").await;
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n\r\n") {
+        bytes.push(within(stream.read_u8()).await.expect("a whole head"));
+    }
+    let head = parse(bytes.clone());
+    let length = head.header("content-length").and_then(|length| length.parse().ok());
+    let mut body = vec![0; length.expect("a length")];
+    within(stream.read_exact(&mut body)).await.expect("a whole body");
+    bytes.extend(body);
+    parse(bytes)
+}
+
 /// Asks for a WebSocket and reads the answer's head. The stream stays open.
 pub async fn upgrade(address: SocketAddr, path: &str, lines: &[&str]) -> (TcpStream, Answer) {
     let mut stream = TcpStream::connect(address).await.expect("the relay listens");

@@ -232,7 +232,8 @@ pub async fn http_get_with(address: SocketAddr, path: &str, headers: &str) -> St
 }
 
 pub fn join_message(key: &str, user: &str, resume: Option<String>) -> ClientMessage {
-    ClientMessage::Join { swarm_hash: swarm(key), user_id: id(user), alias: None, resume }
+    let (alias, challenge) = (None, None);
+    ClientMessage::Join { swarm_hash: swarm(key), user_id: id(user), alias, resume, challenge }
 }
 
 /// Fails the test when `future` takes longer than [`DEADLINE`].

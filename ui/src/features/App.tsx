@@ -6,6 +6,7 @@ import { InvitationSheet } from './invite/InvitationSheet'
 import { Join } from './join/Join'
 import { LiveNews } from './log/LiveNews'
 import { Room } from './room/Room'
+import { Outside } from './system/Outside'
 
 export function App({ party }: { readonly party: Party }) {
   const place = party.place.value
@@ -18,6 +19,7 @@ export function App({ party }: { readonly party: Party }) {
           {place === 'room' ? <Room /> : <Join />}
           <InvitationSheet />
           <LiveNews />
+          <Outside />
         </>
       )}
     </PartyContext.Provider>

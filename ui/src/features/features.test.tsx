@@ -51,7 +51,7 @@ describe('the room', () => {
     expect(screen.queryByRole('button', { name: /^Choose/ })).toBeNull()
     const player = within(screen.getByRole('region', { name: 'Player' }))
     const reason = player.getByText('Kitchen controls playback')
-    for (const name of ['Pause on every device', 'Repeat this song', 'Play Paper Lanterns next']) {
+    for (const name of ['Pause on every device', 'Repeat: off', 'Play Paper Lanterns next']) {
       expect(button(name).getAttribute('aria-disabled')).toBe('true')
       expect(button(name).getAttribute('aria-describedby')).toBe(reason.id)
     }

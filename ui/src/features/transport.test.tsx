@@ -46,6 +46,26 @@ test.each([
   expect(host.intents).toEqual([{ type: 'seek', positionMs }])
 })
 
+test('a tap swaps what is left of the song and its length', () => {
+  show('locked')
+  const end = screen.getByRole('button', { name: '−2:30' })
+  fireEvent.click(end)
+  expect(end.textContent).toBe('3:42')
+  fireEvent.click(end)
+  expect(end.textContent).toBe('−2:30')
+})
+
+test('what is not here is said with the place and hidden from nobody by a picture', () => {
+  show('locked')
+  const files = host.view.files.map((file) => ({ ...file, missing: [[100, 200] satisfies [number, number]] }))
+  act(() => host.change({ files }))
+  const slider = screen.getByRole('slider', { name: 'Position' })
+  expect(slider.getAttribute('aria-valuetext')).toBe(
+    '1 minute 12 seconds of 3 minutes 42 seconds, 75% of the song is here',
+  )
+  expect(slider.previousElementSibling?.getAttribute('aria-hidden')).toBe('true')
+})
+
 test('a wished place is shown until the core answers, and not for ever', () => {
   show('locked')
   const slider = screen.getByRole('slider', { name: 'Position' })
@@ -77,18 +97,34 @@ test('a wish about a song that is over meanwhile moves no other song', () => {
   expect(host.intents).toEqual([])
 })
 
-test('the song is repeated from its beginning to its end, and no longer when pressed again', () => {
+test('one button leads through all songs and this song back to no repeat', () => {
   show('locked')
-  const repeat = button('Repeat this song')
-  expect(repeat.getAttribute('aria-pressed')).toBe('false')
-  fireEvent.click(repeat)
-  expect(host.intents.at(-1)).toEqual({ type: 'setRepeat', repeat: { fromMs: 0, toMs: 222_400 } })
-  expect(repeat.getAttribute('aria-pressed')).toBe('true')
+  for (const [name, mode, then] of [
+    ['Repeat: off', 'all', 'Repeat: all songs'],
+    ['Repeat: all songs', 'one', 'Repeat: this song'],
+    ['Repeat: this song', 'off', 'Repeat: off'],
+  ] as const) {
+    fireEvent.click(button(name))
+    expect(host.intents.at(-1)).toEqual({ type: 'setRepeatMode', mode })
+    expect(button(then).getAttribute('aria-pressed')).toBe(String(mode !== 'off'))
+  }
+})
+
+test('songs follow each other in the order of the list, drawn by chance or not', () => {
+  show('locked')
+  expect(titles()).toEqual(['Upstream', 'Night Train to Brno', 'Paper Lanterns'])
   act(() => host.advance(222_400))
-  expect(host.view.playback).toMatchObject({ state: 'playing', positionMs: 0 })
-  fireEvent.click(repeat)
-  expect(host.intents.at(-1)).toEqual({ type: 'setRepeat', repeat: null })
-  expect(repeat.getAttribute('aria-pressed')).toBe('false')
+  expect(player().getByText('Night Train to Brno')).toBeTruthy()
+  fireEvent.click(button('Shuffle'))
+  expect(host.intents.at(-1)).toEqual({ type: 'setShuffle', on: true })
+  expect(titles()).toEqual(['Night Train to Brno', 'Paper Lanterns', 'Upstream'])
+  fireEvent.click(button('Next song'))
+  expect(player().getByText('Paper Lanterns')).toBeTruthy()
+  fireEvent.click(button('Previous song'))
+  expect(player().getByText('Night Train to Brno')).toBeTruthy()
+  expect(host.intents.slice(-2)).toEqual([{ type: 'skipForward' }, { type: 'skipBack' }])
+  fireEvent.click(button('Shuffle'))
+  expect(host.intents.at(-1)).toEqual({ type: 'setShuffle', on: false })
 })
 
 test('a song is played next, and the player says so', () => {
@@ -147,6 +183,10 @@ function show(scene: Scene): void {
 
 function button(name: string): HTMLElement {
   return screen.getByRole('button', { name })
+}
+
+function titles(): string[] {
+  return screen.getAllByRole('button', { name: /^Choose / }).map((row) => row.querySelector('bdi')?.textContent ?? '')
 }
 
 function player(): ReturnType<typeof within> {

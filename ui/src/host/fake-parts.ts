@@ -3,6 +3,7 @@ import type { FileView } from '../protocol/generated/FileView'
 import type { MemberView } from '../protocol/generated/MemberView'
 import type { SyncReport } from '../protocol/generated/SyncReport'
 import type { View } from '../protocol/generated/View'
+import { WAVEFORM_COLUMNS } from '../protocol/limits'
 
 export const ME = 'a7otter'
 export const KITCHEN = 'c4kitchen'
@@ -83,7 +84,7 @@ export function song(
     name: `${title.slice(0, 200)}.${format}`,
     size,
     infoHash: `${digit}0a1b2c3d4`.repeat(4),
-    media: { format, durationMs, title, artist, album: null },
+    media: { format, durationMs, title, artist, album: null, waveform: waveform(digit) },
     owners,
     mine: owners.includes(ME),
     artwork: digit === '1',
@@ -93,5 +94,25 @@ export function song(
     }),
     rates: { peers: held.some((part) => part < 1) ? 2 : 0, down: 0, up: 0 },
     fault: null,
+    missing: missingOf(held[0] ?? 0),
   }
+}
+
+/** What a device lacks that got a song from its beginning on, so far this part of it. */
+export function missingOf(part: number): [number, number][] {
+  const held = Math.floor(part * WAVEFORM_COLUMNS)
+  return held >= WAVEFORM_COLUMNS ? [] : [[held, WAVEFORM_COLUMNS]]
+}
+
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+
+/** Verses, refrains and an end that dies away; another song for each digit. */
+function waveform(digit: string): string {
+  const kind = Number.parseInt(digit, 16)
+  const level = (column: number): number => {
+    const verse = 0.55 + 0.35 * Math.sign(Math.sin(column / (18 + 3 * kind)))
+    const beat = 0.75 + 0.25 * Math.sin(column * (1.3 + kind / 7)) * Math.cos(column / 5)
+    return verse * beat * Math.min(1, column / 12, (WAVEFORM_COLUMNS - column) / 40)
+  }
+  return Array.from({ length: WAVEFORM_COLUMNS }, (_, column) => LETTERS[Math.round(63 * level(column))]).join('')
 }

@@ -3,6 +3,7 @@ import type { View } from '../protocol/generated/View'
 import { KITCHEN, ME, PHONE, device, fileId, playing, song, stopped, unsetClock } from './fake-parts'
 import { asymmetric, far, locked, paused, unsynced } from './fake-sync'
 import { invitationOf, linkTo, lobbyWithPast } from './fake-joining'
+import { unplugged } from './fake-system'
 import type { Scene } from './scene'
 
 export function sceneView(scene: Scene): View {
@@ -29,6 +30,8 @@ export function sceneView(scene: Scene): View {
       return asymmetric(locked(inRoom()))
     case 'paused':
       return paused(locked(inRoom()))
+    case 'unplugged':
+      return unplugged(locked(inRoom()))
     default:
       return scene satisfies never
   }
@@ -45,7 +48,15 @@ function lobby(): View {
     selection: null,
     playback: stopped(),
     clock: unsetClock(),
-    output: { id: 'default', name: 'Built-in speakers', sampleRate: 48_000, channels: 2, latencyMs: 21.3, fault: null },
+    output: {
+      id: 'default',
+      name: 'Built-in speakers',
+      sampleRate: 48_000,
+      channels: 2,
+      latencyMs: 21.3,
+      fault: null,
+      muted: null,
+    },
     outputs: [
       { id: 'default', name: 'Built-in speakers', isDefault: true },
       { id: 'usb-dac', name: 'USB DAC', isDefault: false },
@@ -59,6 +70,7 @@ function lobby(): View {
     },
     transfers: [],
     log: [],
+    checks: [],
   }
 }
 
@@ -86,6 +98,9 @@ function inRoom(): View {
       ],
       director: ME,
       isDirector: true,
+      carrier: ME,
+      repeat: 'off',
+      shuffled: false,
     },
     nearby: [],
     files: [
@@ -118,7 +133,15 @@ function asGuest(view: View): View {
   if (!view.swarm) return view
   return {
     ...view,
-    swarm: { ...view.swarm, name: 'Kitchen', director: KITCHEN, isDirector: false, hosting: false, inviteUrls: [] },
+    swarm: {
+      ...view.swarm,
+      name: 'Kitchen',
+      director: KITCHEN,
+      isDirector: false,
+      hosting: false,
+      inviteUrls: [],
+      carrier: KITCHEN,
+    },
     playback: playing(fileId('1'), 72_000, 222_400),
   }
 }
@@ -180,6 +203,7 @@ function crowd(): View {
       channels: null,
       latencyMs: null,
       fault: { code: 'output-unavailable', detail: 'no sound device' },
+      muted: null,
     },
     log: [...view.log, { number: 6, level: 'error', notice: { code: 'disk-full', detail: 'Paper Lanterns' } }],
   }

@@ -14,14 +14,19 @@ import type { LogLevel } from '../protocol/generated/LogLevel'
 import type { NoticeCode } from '../protocol/generated/NoticeCode'
 import type { View } from '../protocol/generated/View'
 import { atTheDoor, invitationOf, keyOf, linkTo, withThisParty } from './fake-joining'
-import { song, unsetClock } from './fake-parts'
+import { missingOf, song, unsetClock } from './fake-parts'
 import { sceneView } from './fake-scenes'
 import { directed, playedOn } from './fake-transport'
 import type { Transport } from './fake-transport'
-import type { Host } from './host'
+import { checked } from './fake-system'
+import type { Host, TrayItem } from './host'
 import type { Scene } from './scene'
 
 export interface FakeHost extends Host {
+  /** What was told outside of the window, oldest first. */
+  readonly notifications: readonly string[]
+  /** The menu of the icon beside the clock. */
+  readonly tray: readonly TrayItem[]
   /** Everything the window asked for, oldest first. */
   readonly intents: readonly Intent[]
   /** The state shown. */
@@ -44,6 +49,8 @@ const TRACE = '/home/otter/.local/share/synced-swarm-audio/traces/2026-11-24-20-
 export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
   const listeners = new Set<(event: HostEvent) => void>()
   const intents: Intent[] = []
+  const notifications: string[] = []
+  let tray: readonly TrayItem[] = []
   let view = sceneView(scene)
   let added = 4
   let sinceJoin = 0
@@ -92,6 +99,7 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
         invite: linkTo(key, name, relay ?? room.swarm.relay),
         relay: relay ?? room.swarm.relay,
         hosting: relay === null,
+        carrier: relay === null ? room.swarm.carrier : null,
         inviteUrls: relay === null ? room.swarm.inviteUrls : [],
         link: 'connecting',
         members: room.swarm.members.slice(0, 1),
@@ -173,6 +181,11 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
       case 'seek':
       case 'setRepeat':
       case 'playNext':
+      case 'moveFile':
+      case 'skipForward':
+      case 'skipBack':
+      case 'setRepeatMode':
+      case 'setShuffle':
         direct(intent)
         return
       case 'saveTrace':
@@ -215,6 +228,14 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
       case 'reportFault':
         log('warning', 'window-fault', intent.text)
         return
+      case 'setMuted':
+        change({ output: { ...view.output, muted: intent.muted ? 'byPerson' : null } })
+        return
+      case 'checkConnection':
+        change({ checks: checked(view) })
+        return
+      // Only pressed outside of the window.
+      case 'pressButton':
       case 'addFiles':
       case 'sendSignal':
       case 'reportTransfer':
@@ -259,7 +280,13 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
       })
       const here = readiness.find((entry) => entry.userId === view.me.userId)
       const fetching = (here?.heldBytes ?? 0) < file.size
-      return { ...file, readiness, rates: { peers: 2, down: fetching ? ARRIVAL : 0, up: fetching ? 0 : ARRIVAL * 2 } }
+      const missing = missingOf((here?.heldBytes ?? 0) / file.size)
+      return {
+        ...file,
+        readiness,
+        missing,
+        rates: { peers: 2, down: fetching ? ARRIVAL : 0, up: fetching ? 0 : ARRIVAL * 2 },
+      }
     })
     if (files.some((file, index) => file !== view.files[index])) change({ files })
   }
@@ -273,6 +300,10 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
     capabilities: { addsFiles: true },
     language: { chosen: () => language, keep: (choice) => (language = choice) },
     intents,
+    notifications,
+    get tray() {
+      return tray
+    },
     get view() {
       return view
     },
@@ -301,6 +332,15 @@ export function createFakeHost(scene: Scene = 'lobby'): FakeHost {
     },
     dropFiles(files) {
       read(files.map((file) => file.name))
+    },
+    saveReport: () => Promise.resolve(true),
+    notify(title, body) {
+      notifications.push(`${title}: ${body}`)
+      return Promise.resolve()
+    },
+    setTray(items) {
+      tray = items
+      return Promise.resolve()
     },
     artwork: () => Promise.resolve(new Blob([COVER], { type: 'image/svg+xml' })),
     readPiece: () => Promise.reject(new Error('the fake party carries no pieces')),

@@ -43,6 +43,22 @@ export interface Host extends PieceHost {
 
   /** WebRTC carried by the core, where the webview has none. */
   readonly rtc?: RtcHost
+
+  /** Saves the party report where a person says. False if they thought better of it. */
+  saveReport(): Promise<boolean>
+
+  /** Tells a person something while they look elsewhere; nothing while this window is in front. */
+  notify(title: string, body: string): Promise<void>
+
+  /** Gives the icon beside the clock its menu. Absent where there is no such place. */
+  setTray?(items: readonly TrayItem[]): Promise<void>
+}
+
+/** A line in the menu of the icon beside the clock. What it does is done by the core. */
+export interface TrayItem {
+  readonly action: 'show' | 'playPause' | 'mute' | 'unmute' | 'leave' | 'quit'
+  readonly label: string
+  readonly enabled: boolean
 }
 
 /** What this host can do; the window leaves out what it cannot. */

@@ -13,6 +13,7 @@ export const SCENES = [
   'unsynced',
   'asymmetric',
   'paused',
+  'unplugged',
 ] as const
 
 export function isScene(text: string | null): text is Scene {

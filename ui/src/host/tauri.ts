@@ -7,7 +7,7 @@
 import { Channel, invoke } from '@tauri-apps/api/core'
 import { decodeHostEvent } from '../protocol/decode'
 import type { Intent } from '../protocol/generated/Intent'
-import type { Host } from './host'
+import type { Host, TrayItem } from './host'
 import { languageIn } from './language'
 import { createTauriRtc } from './tauri-rtc'
 
@@ -38,6 +38,9 @@ export function createTauriHost(): Host {
     },
 
     pickFiles: () => invoke('pick_files'),
+    saveReport: () => invoke('save_report'),
+    notify: (title, body) => invoke('notify', { title, body }),
+    ...(isPhone() ? {} : { setTray: (items: readonly TrayItem[]) => invoke<void>('set_tray', { items }) }),
 
     async artwork(fileId) {
       const bytes = await invoke<ArrayBuffer>('artwork', { fileId })
@@ -57,6 +60,12 @@ export function createTauriHost(): Host {
 /** True inside the app's own window. */
 export function isInsideApp(): boolean {
   return '__TAURI_INTERNALS__' in window
+}
+
+/** Phones have no icon beside the clock. */
+function isPhone(): boolean {
+  const platform: unknown = import.meta.env.TAURI_ENV_PLATFORM
+  return platform === 'android' || platform === 'ios'
 }
 
 /** Puts a fault of the window into the core's log, where a person sees it. */

@@ -91,6 +91,7 @@ export const de: Catalogue = {
     unnamed: (id) => `Gerät ${id}`,
     director: 'Leitung',
     you: 'Dieses Gerät',
+    carries: 'Trägt die Party',
     directing: 'Du steuerst die Wiedergabe',
     directedBy: (name) => `${name} steuert die Wiedergabe`,
     undirected: 'Niemand steuert die Wiedergabe',
@@ -155,6 +156,11 @@ export const de: Catalogue = {
     onAir: 'Läuft',
     next: 'Als Nächstes',
     playNext: (title) => `${title} als Nächstes spielen`,
+    move: (title, place, all) => `${title} verschieben, ${number(place)} von ${number(all)}`,
+    moveHint: 'Ziehen oder die Pfeiltasten nach oben und unten drücken',
+    moveUp: (title) => `${title} nach oben`,
+    moveDown: (title) => `${title} nach unten`,
+    moved: (place, all) => `Verschoben auf ${number(place)} von ${number(all)}`,
     remove: (title) => `${title} nicht mehr teilen`,
     forget: (title) => `${title} vergessen`,
     whoHas: (title) => `Wer ${title} hat`,
@@ -182,11 +188,21 @@ export const de: Catalogue = {
     play: 'Auf allen Geräten spielen',
     pause: 'Auf allen Geräten anhalten',
     resume: 'Auf allen Geräten weiterspielen',
-    repeat: 'Dieses Lied wiederholen',
+    shuffle: 'Zufällige Reihenfolge',
+    back: 'Voriges Lied',
+    forward: 'Nächstes Lied',
+    repeats: {
+      off: 'Wiederholen: aus',
+      all: 'Wiederholen: alle Lieder',
+      one: 'Wiederholen: dieses Lied',
+    },
     next: (title, more) => (more > 0 ? `Danach: ${title}, dann ${number(more)} weitere` : `Danach: ${title}`),
     of: (shown, all) => `${shown} von ${all}`,
     stop: 'Auf allen Geräten beenden',
     position: 'Stelle im Lied',
+    showLength: 'Länge statt Restzeit zeigen',
+    showLeft: 'Restzeit statt Länge zeigen',
+    hereOf: (place, percent) => `${place}, ${percent} des Titels sind hier`,
   },
 
   speaker: {
@@ -237,6 +253,75 @@ export const de: Catalogue = {
     title: 'Was geschehen ist',
     empty: 'Noch nichts.',
     underruns: (count) => plural(count, { one: '#-mal seit dem Start der App', other: '#-mal seit dem Start der App' }),
+  },
+
+  mute: {
+    mute: 'Dieses Gerät stummschalten',
+    unmute: 'Dieses Gerät wieder hören lassen',
+    mutedTitle: 'Dieses Gerät ist stumm',
+    mutedBody: 'Die anderen spielen weiter. Wieder laut, ist es sofort an der richtigen Stelle zu hören.',
+    lostTitle: 'Das Audiogerät wurde getrennt',
+    lostBody:
+      'Dieses Gerät ist stumm, damit der Lautsprecher niemanden überrascht. Die Party geht weiter; sobald das Audiogerät wieder steckt, ist es von selbst zu hören.',
+    useSpeaker: 'Lautsprecher verwenden',
+    useOutput: (name: string) => `${name} verwenden`,
+  },
+
+  tray: {
+    show: 'Fenster zeigen',
+    play: 'Für alle abspielen',
+    pause: 'Für alle anhalten',
+    leave: 'Party verlassen',
+    quit: 'Beenden',
+  },
+
+  news: {
+    directing: 'Du steuerst jetzt',
+    songReady: 'Lied bereit',
+    outputLost: 'Audiogerät getrennt',
+  },
+
+  help: {
+    title: 'Verbindung prüfen',
+    close: 'Verbindungsprüfung schließen',
+    again: 'Noch einmal prüfen',
+    report: 'Partybericht sichern',
+    reportHint:
+      'Eine Datei für alle, die dir helfen: wie genau jedes Gerät in den letzten zehn Minuten die Zeit hielt, und was geschah. Sie enthält keine Namen, keine Schlüssel und keine Adressen.',
+    saved: 'Der Bericht wurde gesichert.',
+    failed: 'Der Bericht konnte nicht gesichert werden. Versuche einen anderen Ordner.',
+  },
+
+  checks: {
+    subjects: {
+      relay: 'Die Party erreichen',
+      tracker: 'Andere WebTorrent-Programme treffen',
+      webrtc: 'Einander Lieder schicken',
+      udp: 'Schnelle Zeitsignale',
+      multicast: 'Geräte in diesem Netz finden',
+      output: 'Ton',
+      clock: 'Die Zeit der Party',
+    },
+    states: {
+      running: 'Wird geprüft…',
+      works: 'Geht',
+      limited: 'Eingeschränkt',
+      fails: 'Geht nicht',
+      noParty: 'Tritt erst einer Party bei',
+    },
+    remedies: {
+      relay:
+        'Das Relay der Party antwortet nicht. Prüfe, ob sein Gerät wach und im selben Netz ist und kein VPN läuft. Musik, die hier ist, spielt im Takt weiter.',
+      tracker: 'Andere WebTorrent-Programme können nicht mitmachen. Geräte mit dieser App tauschen Lieder trotzdem.',
+      webrtc:
+        'Dieses Gerät kann mit anderen keine Lieder tauschen. Aktualisiere die Webansicht des Systems; bis dahin ist Musik der anderen hier nicht zu hören.',
+      udp: 'Eine Firewall hält UDP vom Relay fern, die Zeit kommt auf dem langsameren Weg. Erlaube UDP am Port des Relays für genaueren Gleichlauf.',
+      multicast:
+        'Partys in der Nähe bleiben vielleicht verborgen. Erlaube diese App in der Firewall, meide Gastnetze oder tritt mit Link oder Code bei.',
+      output:
+        'Hier ist nichts zu hören, oder nicht dort, wo du willst. Stecke das Gerät ein, hebe die Stummschaltung auf oder wähle eine andere Ausgabe.',
+      clock: 'Die Zeit der Party ist noch nicht gut genug bekannt. Geh näher ans WLAN oder warte ein paar Sekunden.',
+    },
   },
 
   relayPage: {
@@ -294,6 +379,8 @@ export const de: Catalogue = {
       'Eine Aufzeichnung wurde gesichert. Sie enthält nur Zeitstempel: keine Namen, keine Schlüssel, keine Musik.',
     'trace-not-saved':
       'Die Aufzeichnung ließ sich nicht sichern. Die Musik läuft weiter; schaffe Platz oder prüfe den Datenordner der App und versuche es noch einmal.',
+    'carrier-changed': 'Ein anderes Gerät trägt jetzt die Party. Die Musik läuft weiter.',
+    'you-carry': 'Dieses Gerät trägt jetzt die Party. Die Musik läuft weiter.',
     'window-fault':
       'In diesem Fenster ging etwas schief. Die Musik läuft weiter; starte die App neu, wenn ein Lied nicht ankommt.',
   },

@@ -6,10 +6,13 @@
  * codes, no blame. The core's detail (which file, which cause) is shown beside it. Figures arrive
  * with their unit; a count comes as a number and is written by the text, with its plural.
  */
+import type { CheckState } from '../protocol/generated/CheckState'
+import type { CheckSubject } from '../protocol/generated/CheckSubject'
 import type { LinkState } from '../protocol/generated/LinkState'
 import type { LogLevel } from '../protocol/generated/LogLevel'
 import type { NoticeCode } from '../protocol/generated/NoticeCode'
 import type { PlaybackState } from '../protocol/generated/PlaybackState'
+import type { RepeatMode } from '../protocol/generated/RepeatMode'
 import type { SyncPath } from '../protocol/generated/SyncPath'
 import type { SyncState } from '../protocol/generated/SyncState'
 import type { KeyStrength } from '../state/key-strength'
@@ -104,6 +107,7 @@ export const en = {
     unnamed: (id: string) => `Device ${id}`,
     director: 'Director',
     you: 'This device',
+    carries: 'Carries the party',
     directing: 'You control playback',
     directedBy: (name: string) => `${name} controls playback`,
     undirected: 'Nobody controls playback',
@@ -167,6 +171,11 @@ export const en = {
     onAir: 'On air',
     next: 'Next',
     playNext: (title: string) => `Play ${title} next`,
+    move: (title: string, place: number, all: number) => `Move ${title}, ${number(place)} of ${number(all)}`,
+    moveHint: 'Drag, or press the up and down arrow keys',
+    moveUp: (title: string) => `Move ${title} up`,
+    moveDown: (title: string) => `Move ${title} down`,
+    moved: (place: number, all: number) => `Moved to ${number(place)} of ${number(all)}`,
     remove: (title: string) => `Stop sharing ${title}`,
     forget: (title: string) => `Forget ${title}`,
     whoHas: (title: string) => `Who has ${title}`,
@@ -194,11 +203,21 @@ export const en = {
     play: 'Play on every device',
     pause: 'Pause on every device',
     resume: 'Go on playing on every device',
-    repeat: 'Repeat this song',
+    shuffle: 'Shuffle',
+    back: 'Previous song',
+    forward: 'Next song',
+    repeats: {
+      off: 'Repeat: off',
+      all: 'Repeat: all songs',
+      one: 'Repeat: this song',
+    } satisfies Record<RepeatMode, string>,
     next: (title: string, more: number) => (more > 0 ? `Next: ${title}, then ${number(more)} more` : `Next: ${title}`),
     of: (shown: string, all: string) => `${shown} of ${all}`,
     stop: 'Stop on every device',
     position: 'Position',
+    showLength: 'Show the length instead of what is left',
+    showLeft: 'Show what is left instead of the length',
+    hereOf: (place: string, percent: string) => `${place}, ${percent} of the song is here`,
   },
 
   speaker: {
@@ -252,6 +271,76 @@ export const en = {
       plural(count, { one: '# time since the app started', other: '# times since the app started' }),
   },
 
+  mute: {
+    mute: 'Mute this device',
+    unmute: 'Let this device be heard',
+    mutedTitle: 'This device is muted',
+    mutedBody: 'The others play on. Unmuted, it is heard in its place at once.',
+    lostTitle: 'The sound device was disconnected',
+    lostBody:
+      'This device is muted so that the speaker doesn’t surprise you. The party goes on; plug the device in again and it is heard by itself.',
+    useSpeaker: 'Use the speaker',
+    useOutput: (name: string) => `Use ${name}`,
+  },
+
+  tray: {
+    show: 'Show the window',
+    play: 'Play for everyone',
+    pause: 'Pause for everyone',
+    leave: 'Leave the party',
+    quit: 'Quit',
+  },
+
+  /** Titles of what is told while a person looks elsewhere. */
+  news: {
+    directing: 'You are directing now',
+    songReady: 'Song ready',
+    outputLost: 'Sound device disconnected',
+  },
+
+  help: {
+    title: 'Connection check',
+    close: 'Close the connection check',
+    again: 'Check again',
+    report: 'Save party report',
+    reportHint:
+      'One file for whoever helps you: how well every device kept time in the last ten minutes, and what happened. It holds no names, no keys and no addresses.',
+    saved: 'The report was saved.',
+    failed: 'The report could not be saved. Try another folder.',
+  },
+
+  checks: {
+    subjects: {
+      relay: 'Reaching the party',
+      tracker: 'Meeting other WebTorrent programs',
+      webrtc: 'Sending songs to each other',
+      udp: 'Fast time signals',
+      multicast: 'Finding devices on this network',
+      output: 'Sound',
+      clock: 'The party’s time',
+    } satisfies Record<CheckSubject | 'webrtc', string>,
+    states: {
+      running: 'Checking…',
+      works: 'Works',
+      limited: 'Limited',
+      fails: 'Does not work',
+      noParty: 'Join a party first',
+    } satisfies Record<CheckState, string>,
+    remedies: {
+      relay:
+        'The party’s relay does not answer. Check that its host is awake and on the same network, and that no VPN is on. Music you have keeps playing in time.',
+      tracker: 'Other WebTorrent programs cannot join in. Devices with this app exchange songs all the same.',
+      webrtc:
+        'This device cannot exchange songs with others. Update the system’s web view; music of others can’t be played here until then.',
+      udp: 'A firewall keeps UDP away from the relay, so time comes the slower way. Allow UDP on the relay’s port for tighter sync.',
+      multicast:
+        'Parties nearby may stay hidden. Allow this app in the firewall, leave guest networks, or join by link or code instead.',
+      output:
+        'Nothing can be heard here, or not where you chose. Plug the device in, unmute, or choose another output.',
+      clock: 'The party’s time is not known well enough. Move closer to the Wi-Fi, or wait a few seconds.',
+    } satisfies Record<CheckSubject | 'webrtc', string>,
+  },
+
   relayPage: {
     title: 'A party meets here',
     text: 'This address belongs to a relay. Open the app, choose “Join by relay address” and enter:',
@@ -299,6 +388,8 @@ export const en = {
     'trace-saved': 'A trace was saved. It holds time stamps only: no names, no keys, no music.',
     'trace-not-saved':
       'The trace could not be saved. Music goes on; free some space or check the app’s data folder, then try again.',
+    'carrier-changed': 'Another device carries the party now. Music goes on.',
+    'you-carry': 'This device carries the party now. Music goes on.',
     'window-fault': 'Something went wrong in this window. Music goes on; restart the app if a song does not arrive.',
   } satisfies Record<NoticeCode, string>,
 

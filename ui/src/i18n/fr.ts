@@ -92,6 +92,7 @@ export const fr: Catalogue = {
     unnamed: (id) => `Appareil ${id}`,
     director: 'Aux commandes',
     you: 'Cet appareil',
+    carries: 'Porte la fête',
     directing: 'Vous contrôlez la lecture',
     directedBy: (name) => `${name} contrôle la lecture`,
     undirected: 'Personne ne contrôle la lecture',
@@ -156,6 +157,11 @@ export const fr: Catalogue = {
     onAir: 'À l’écoute',
     next: 'Suivant',
     playNext: (title) => `Jouer ${title} ensuite`,
+    move: (title, place, all) => `Déplacer ${title}, ${number(place)} sur ${number(all)}`,
+    moveHint: 'Faites glisser, ou appuyez sur les flèches haut et bas',
+    moveUp: (title) => `Monter ${title}`,
+    moveDown: (title) => `Descendre ${title}`,
+    moved: (place, all) => `Déplacé à la place ${number(place)} sur ${number(all)}`,
     remove: (title) => `Ne plus partager ${title}`,
     forget: (title) => `Oublier ${title}`,
     whoHas: (title) => `Qui a ${title}`,
@@ -183,7 +189,14 @@ export const fr: Catalogue = {
     play: 'Jouer sur tous les appareils',
     pause: 'Pause sur tous les appareils',
     resume: 'Reprendre sur tous les appareils',
-    repeat: 'Répéter ce morceau',
+    shuffle: 'Ordre aléatoire',
+    back: 'Morceau précédent',
+    forward: 'Morceau suivant',
+    repeats: {
+      off: 'Répéter : non',
+      all: 'Répéter : tous les morceaux',
+      one: 'Répéter : ce morceau',
+    },
     next: (title, more) =>
       more > 0
         ? `Ensuite : ${title}, puis ${plural(more, { one: '# autre', many: '# d’autres', other: '# autres' })}`
@@ -191,6 +204,9 @@ export const fr: Catalogue = {
     of: (shown, all) => `${shown} sur ${all}`,
     stop: 'Arrêter sur tous les appareils',
     position: 'Position',
+    showLength: 'Afficher la durée au lieu du temps restant',
+    showLeft: 'Afficher le temps restant au lieu de la durée',
+    hereOf: (place, percent) => `${place}, ${percent} du morceau est ici`,
   },
 
   speaker: {
@@ -248,6 +264,76 @@ export const fr: Catalogue = {
       }),
   },
 
+  mute: {
+    mute: 'Couper le son de cet appareil',
+    unmute: 'Rétablir le son de cet appareil',
+    mutedTitle: 'Le son de cet appareil est coupé',
+    mutedBody: 'Les autres continuent. Une fois rétabli, le son reprend aussitôt au bon endroit.',
+    lostTitle: 'Le périphérique audio a été débranché',
+    lostBody:
+      'Le son est coupé pour que le haut-parleur ne vous surprenne pas. La fête continue ; rebranchez le périphérique et le son revient tout seul.',
+    useSpeaker: 'Utiliser le haut-parleur',
+    useOutput: (name: string) => `Utiliser ${name}`,
+  },
+
+  tray: {
+    show: 'Afficher la fenêtre',
+    play: 'Lire pour tous',
+    pause: 'Mettre en pause pour tous',
+    leave: 'Quitter la fête',
+    quit: 'Fermer l’application',
+  },
+
+  news: {
+    directing: 'Vous dirigez maintenant',
+    songReady: 'Morceau prêt',
+    outputLost: 'Périphérique audio débranché',
+  },
+
+  help: {
+    title: 'Vérifier la connexion',
+    close: 'Fermer la vérification',
+    again: 'Vérifier à nouveau',
+    report: 'Enregistrer le rapport de la fête',
+    reportHint:
+      'Un fichier pour qui vous aide : la précision de chaque appareil pendant les dix dernières minutes, et ce qui s’est passé. Il ne contient ni noms, ni clés, ni adresses.',
+    saved: 'Le rapport a été enregistré.',
+    failed: 'Le rapport n’a pas pu être enregistré. Essayez un autre dossier.',
+  },
+
+  checks: {
+    subjects: {
+      relay: 'Joindre la fête',
+      tracker: 'Rencontrer d’autres programmes WebTorrent',
+      webrtc: 'S’envoyer des morceaux',
+      udp: 'Signaux horaires rapides',
+      multicast: 'Trouver les appareils de ce réseau',
+      output: 'Son',
+      clock: 'L’heure de la fête',
+    },
+    states: {
+      running: 'Vérification…',
+      works: 'Fonctionne',
+      limited: 'Limité',
+      fails: 'Ne fonctionne pas',
+      noParty: 'Rejoignez d’abord une fête',
+    },
+    remedies: {
+      relay:
+        'Le relais de la fête ne répond pas. Vérifiez que son appareil est éveillé et sur le même réseau, et qu’aucun VPN n’est actif. La musique déjà là continue en rythme.',
+      tracker:
+        'D’autres programmes WebTorrent ne peuvent pas participer. Les appareils avec cette application échangent quand même leurs morceaux.',
+      webrtc:
+        'Cet appareil ne peut pas échanger de morceaux. Mettez à jour la vue web du système ; d’ici là, la musique des autres ne peut pas être lue ici.',
+      udp: 'Un pare-feu bloque l’UDP vers le relais, l’heure arrive donc par la voie lente. Autorisez l’UDP sur le port du relais pour une meilleure synchronisation.',
+      multicast:
+        'Les fêtes proches peuvent rester cachées. Autorisez cette application dans le pare-feu, quittez les réseaux invités, ou entrez par un lien ou un code.',
+      output:
+        'Rien ne s’entend ici, ou pas là où vous le voulez. Branchez le périphérique, rétablissez le son ou choisissez une autre sortie.',
+      clock: 'L’heure de la fête n’est pas assez bien connue. Rapprochez-vous du Wi-Fi ou attendez quelques secondes.',
+    },
+  },
+
   relayPage: {
     title: 'Une fête se retrouve ici',
     text: 'Cette adresse est celle d’un relais. Ouvrez l’app, choisissez « Rejoindre par adresse de relais » et saisissez :',
@@ -299,6 +385,8 @@ export const fr: Catalogue = {
     'trace-saved': 'Une trace a été enregistrée. Elle ne contient que des instants : ni noms, ni clés, ni musique.',
     'trace-not-saved':
       'La trace n’a pas pu être enregistrée. La musique continue ; libérez de la place ou vérifiez le dossier de données de l’app, puis réessayez.',
+    'carrier-changed': 'Un autre appareil porte maintenant la fête. La musique continue.',
+    'you-carry': 'Cet appareil porte maintenant la fête. La musique continue.',
     'window-fault':
       'Un problème est survenu dans cette fenêtre. La musique continue ; relancez l’app si un morceau n’arrive pas.',
   },

@@ -42,6 +42,7 @@ const VIEW = {
   settings: 'record',
   transfers: 'list',
   log: 'list',
+  checks: 'list',
 } as const satisfies Record<keyof View, Kind>
 
 function decodeView(value: unknown): View {

@@ -10,3 +10,5 @@ export const MAX_INVITE = 4096
 export const MAX_SWARM_KEY = 1024
 /** Largest speaker delay that can be set. (milliseconds) */
 export const MAX_SPEAKER_DELAY_MS = 500
+/** Columns of the picture of a song's loudness, over its whole length. */
+export const WAVEFORM_COLUMNS = 400

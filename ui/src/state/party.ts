@@ -121,6 +121,7 @@ function partsOf(newest: ReadonlySignal<View | null>): View {
   const settings = part('settings')
   const transfers = part('transfers')
   const log = part('log')
+  const checks = part('checks')
   return {
     get me() {
       return me.value
@@ -163,6 +164,9 @@ function partsOf(newest: ReadonlySignal<View | null>): View {
     },
     get log() {
       return log.value
+    },
+    get checks() {
+      return checks.value
     },
   }
 }

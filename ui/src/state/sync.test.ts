@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createFakeHost } from '../host/fake'
 import { leadsRoom, reportOf } from './sync'
-import { mainAction, moveTo, shownFile, toggleRepeat } from './transport'
+import { mainAction, moveTo, shownFile, nextRepeat } from './transport'
 
 const { view } = createFakeHost('locked')
 const [own, kitchen] = view.swarm?.members ?? []
@@ -48,6 +48,6 @@ test('a song on air is moved, one that is over is played anew', () => {
   expect(moveTo({ ...view.playback, state: 'ended' }, 'f', 5)).toEqual({ type: 'play', fileId: 'f', positionMs: 5 })
 })
 
-test('a song of unknown length is not repeated', () => {
-  expect(toggleRepeat(view.playback, null)).toBeNull()
+test('pressing again and again leads through all ways to repeat', () => {
+  expect((['off', 'all', 'one'] as const).map(nextRepeat)).toEqual(['all', 'one', 'off'])
 })

@@ -3,6 +3,7 @@ import type { FileView } from '../protocol/generated/FileView'
 import type { Intent } from '../protocol/generated/Intent'
 import type { PlaybackState } from '../protocol/generated/PlaybackState'
 import type { PlaybackView } from '../protocol/generated/PlaybackView'
+import type { RepeatMode } from '../protocol/generated/RepeatMode'
 
 /** True while a song has the place on the time line, sounding or not. */
 export function isOnAir(state: PlaybackState): boolean {
@@ -44,8 +45,16 @@ export function moveTo(playback: PlaybackView, fileId: string, positionMs: numbe
   return isOnAir(playback.state) ? { type: 'seek', positionMs } : { type: 'play', fileId, positionMs }
 }
 
-/** Repeats the whole song, or no longer; null when its length is not known. */
-export function toggleRepeat(playback: PlaybackView, durationMs: number | null): Intent | null {
-  if (playback.onAir?.repeat) return { type: 'setRepeat', repeat: null }
-  return durationMs === null ? null : { type: 'setRepeat', repeat: { fromMs: 0, toMs: durationMs } }
+/** What one more press of the button for repeating asks for. */
+export function nextRepeat(mode: RepeatMode): RepeatMode {
+  switch (mode) {
+    case 'off':
+      return 'all'
+    case 'all':
+      return 'one'
+    case 'one':
+      return 'off'
+    default:
+      return mode satisfies never
+  }
 }

@@ -138,12 +138,31 @@ test('the director moves the song by keyboard, repeats it and says what follows'
   await slider.press('PageDown')
   await expect.poll(() => slider.inputValue()).toBe('192400')
 
-  await page.getByRole('button', { name: 'Repeat this song' }).click()
-  await page.getByRole('button', { name: 'Repeat this song', pressed: true }).waitFor()
+  await page.getByRole('button', { name: 'Repeat: off' }).click()
+  await page.getByRole('button', { name: 'Repeat: all songs', pressed: true }).waitFor()
   const player = page.getByRole('region', { name: 'Player' })
   await player.getByText('Next: Night Train to Brno, then 1 more').waitFor()
   await page.getByRole('button', { name: 'Play Paper Lanterns next' }).click()
   await player.getByText('Next: Paper Lanterns, then 2 more').waitFor()
+  expect(complaints).toEqual([])
+})
+
+test('the director drags a song to another place and moves it back by keyboard', async () => {
+  await open('party', { viewport: DESKTOP })
+  const titles = (): Promise<string[]> => page.locator('button[aria-pressed] bdi').allInnerTexts()
+  const handle = page.getByRole('button', { name: /^Move Upstream, / })
+  const last = page.getByRole('button', { name: /^Move Paper Lanterns, / })
+  const [from, to] = [await handle.boundingBox(), await last.boundingBox()]
+  if (!from || !to) throw new Error('a handle is not on the page')
+  await page.mouse.move(from.x + 20, from.y + 20)
+  await page.mouse.down()
+  await page.mouse.move(to.x + 20, to.y + 60, { steps: 5 })
+  await page.mouse.up()
+  await expect.poll(titles).toContain('Upstream')
+  await page.getByText('Moved to 3 of 3').waitFor({ state: 'attached' })
+  await handle.press('ArrowUp')
+  await page.getByText('Moved to 2 of 3').waitFor({ state: 'attached' })
+  await expect.poll(() => handle.evaluate((element) => element === document.activeElement)).toBe(true)
   expect(complaints).toEqual([])
 })
 

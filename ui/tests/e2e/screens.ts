@@ -27,6 +27,42 @@ export const SCREENS: readonly Screen[] = [
     enter: (page, { room }) => page.getByRole('button', { name: room.settings }).click(),
   },
   {
+    name: 'connection check',
+    scene: 'party',
+    enter: (page, words) => checkConnection(page, words),
+  },
+  {
+    name: 'connection check outside of a party',
+    scene: 'lobby',
+    async enter(page, { join, help }) {
+      await page.getByRole('button', { name: join.change }).click()
+      await page.getByRole('button', { name: help.title }).click()
+      await page.getByRole('dialog', { name: help.title }).waitFor()
+    },
+  },
+  {
+    name: 'connection check where much fails',
+    scene: 'crowd',
+    enter: (page, words) => checkConnection(page, words),
+  },
+  {
+    name: 'report saved',
+    scene: 'party',
+    async enter(page, words) {
+      await checkConnection(page, words)
+      await page.getByRole('button', { name: words.help.report }).click()
+      await page.getByText(words.help.saved).waitFor()
+    },
+  },
+  {
+    name: 'muted by hand',
+    scene: 'party',
+    async enter(page, { mute }) {
+      await page.getByRole('button', { name: mute.mute }).click()
+      await page.getByText(mute.mutedTitle).waitFor()
+    },
+  },
+  {
     name: 'settings with a bad server',
     scene: 'party',
     async enter(page, { room, settings }) {
@@ -100,10 +136,10 @@ export const SCREENS: readonly Screen[] = [
     },
   },
   {
-    name: 'trace saved and song repeated',
+    name: 'trace saved and songs repeated',
     scene: 'locked',
     async enter(page, { player, sync }) {
-      await page.getByRole('button', { name: player.repeat }).click()
+      await page.getByRole('button', { name: player.repeats.off }).click()
       await page.getByRole('button', { name: sync.trace }).click()
       await page
         .getByText(/\.jsonl$/)
@@ -163,6 +199,12 @@ export async function show(page: Page, url: string, { scene, enter }: Screen, wo
   await page.goto(scene === null ? url : `${url}?demo=${scene}`)
   await page.locator('main').waitFor()
   await enter?.(page, words)
+}
+
+async function checkConnection(page: Page, { room, help }: Catalogue): Promise<void> {
+  await page.getByRole('button', { name: room.settings }).click()
+  await page.getByRole('button', { name: help.title }).click()
+  await page.getByRole('dialog', { name: help.title }).waitFor()
 }
 
 /** Opens all that can be folded. */

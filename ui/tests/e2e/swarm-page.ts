@@ -68,6 +68,8 @@ const host: Host = {
   },
   subscribe: () => () => {},
   pickFiles: () => Promise.resolve(),
+  saveReport: () => Promise.resolve(false),
+  notify: () => Promise.resolve(),
   artwork: () => Promise.resolve(null),
   readPiece(infoHash, index, offset, length) {
     reads += 1

@@ -1,6 +1,7 @@
 //! What is measured beside the steady state: many starts, seeks, and what goes wrong in a
 //! room. Each is a story that reads from top to bottom; what several of them do is here.
 
+mod host_killed;
 mod killed;
 mod late_join;
 mod long;
@@ -35,13 +36,14 @@ pub struct Fault {
 }
 
 /// All of them.
-pub static ALL: [Fault; 10] = [
+pub static ALL: [Fault; 11] = [
     fault("starts", "Many starts", starts::show),
     fault("seek", "Another place in the song", seek::show),
     fault("late-join", "A third member comes while the music plays", late_join::show),
     fault("relay-dead", "The relay is gone for a minute", relay_dead::show),
     fault("root-killed", "The one that everyone takes the time from is killed", killed::root),
     fault("director-killed", "The director is killed", killed::director),
+    fault("host-killed", "The app that carries the party is killed", host_killed::show),
     fault("stopped", "A member is stopped for two seconds", stopped::show),
     fault("wall-clock", "A member's wall clock jumps by an hour", wall_clock::show),
     fault("stress", "Two busy loops beside the players", stress::show),
@@ -80,7 +82,7 @@ fn plan(run: &Run, name: &str, seconds: u32, change: impl FnOnce(&mut Vec<Seat>)
     let mut seats: Vec<Seat> = cards.into_iter().zip(CLOCKS).map(seat).collect();
     change(&mut seats);
     let (name, song) = (name.to_owned(), run.song(seconds)?);
-    Ok(Plan { name, seats, lan: true, song, profile: run.profile })
+    Ok(Plan { name, seats, lan: true, host: None, song, profile: run.profile })
 }
 
 /// Rows about two who played on while something happened to somebody else.

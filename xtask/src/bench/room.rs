@@ -70,6 +70,8 @@ pub struct Plan {
     pub seats: Vec<Seat>,
     /// Whether members may measure each other directly.
     pub lan: bool,
+    /// Whose app carries the relay; a relay that stands alone does if absent.
+    pub host: Option<usize>,
     /// What is played.
     pub song: PathBuf,
     /// Which build of the app.
@@ -98,7 +100,9 @@ impl Room {
     pub fn open(plan: Plan, count: usize) -> Result<Self> {
         let cards: Vec<Card> = plan.seats.iter().map(|seat| seat.card.clone()).collect();
         let mut stage = Stage::set_in(&folder().join(&plan.name), &cards, plan.profile, false)?;
-        stage.start_relay()?;
+        if plan.host.is_none() {
+            stage.start_relay()?;
+        }
         let screen = Display::start(stage.dir())?;
         let mut proxies = Vec::new();
         for (number, seat) in (1..).zip(&plan.seats) {
@@ -109,9 +113,16 @@ impl Room {
         for seat in &plan.seats[..count] {
             members.push(start(&stage, &screen, seat, plan.lan)?);
         }
+        let hosted = match plan.host {
+            Some(host) => Some(members.get_mut(host).context("the host is there")?.hosts(&KEY)?),
+            None => None,
+        };
         for (number, member) in members.iter_mut().enumerate() {
-            member.joins(&KEY, &url(&stage, proxies[number].as_ref()))?;
-            member.sees("the relay", Span::from_secs(10), is_online)?;
+            if plan.host != Some(number) {
+                let to_relay = || url(&stage, proxies[number].as_ref());
+                member.joins(&KEY, &hosted.clone().unwrap_or_else(to_relay))?;
+                member.sees("the relay", Span::from_secs(10), is_online)?;
+            }
             member.shares(&plan.song)?;
         }
         let mut song = None;
@@ -227,5 +238,9 @@ fn start(stage: &Stage, screen: &Display, seat: &Seat, lan: bool) -> Result<Memb
     }
     let environment: Vec<(&str, &OsStr)> =
         environment.iter().map(|(name, value)| (*name, value.as_os_str())).collect();
-    stage.hidden_member(seat.name, screen, Extras { arguments: &[], environment: &environment })
+    stage.hidden_member(
+        seat.name,
+        screen,
+        Extras { environment: &environment, ..Extras::default() },
+    )
 }

@@ -143,6 +143,7 @@ impl Row {
             name: self.name().to_owned(),
             seats: self.seats(),
             lan: self != Self::Jitter,
+            host: None,
             song: song.clone(),
             profile: run.profile,
         };

@@ -174,7 +174,7 @@ fn late_player(report: &mut Report, profile: Profile) -> Result<()> {
     seats[1].card.hidden = HIDDEN;
     let name = "self-test-late".to_owned();
     let reference = Reference::decode(&song)?;
-    let mut room = Room::open(Plan { name, seats, lan: true, song, profile }, 2)?;
+    let mut room = Room::open(Plan { name, seats, lan: true, host: None, song, profile }, 2)?;
     let within = room.plays(Span::from_secs(i64::from(LISTENED)))?;
     let heard = room.close()?;
     let [first, second] = &heard[..] else { anyhow::bail!("two cards were played on") };

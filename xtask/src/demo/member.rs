@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use protocol::host::{Intent, MeetingPoint, View};
+use protocol::host::{Intent, LinkState, MeetingPoint, View};
 use protocol::time::{Millis, Span};
 use protocol::{FileId, LocalTime, MediaTime};
 
@@ -33,6 +33,9 @@ pub struct Launch<'a> {
     pub display: Option<Display>,
     /// Where it is written down what the app believed of its own timing; nowhere if absent.
     pub beliefs: Option<&'a Path>,
+    /// With the data folder that a person's app has, under the home that the variables name,
+    /// instead of one of its own.
+    pub is_at_home: bool,
 }
 
 /// A running app.
@@ -67,19 +70,21 @@ impl Member {
     ///
     /// When it cannot be started or says nothing for 30 seconds.
     pub fn launch(launch: Launch<'_>) -> Result<Self> {
-        let Launch { program, name, dir, arguments, environment, display, beliefs } = launch;
+        let Launch { program, name, dir, arguments, environment, display, beliefs, is_at_home } =
+            launch;
         let beliefs = beliefs.map(Beliefs::create).transpose()?;
         let data_dir = dir.join(format!("data-{name}"));
         let mut command = Process::command(program);
         command
             .args(["--status", "json", "--user-id", name, "--output"])
             .arg(format!("alsa:dac_{name}"))
-            .arg("--data-dir")
-            .arg(&data_dir)
             .args(arguments)
             .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
+        if !is_at_home {
+            command.arg("--data-dir").arg(&data_dir);
+        }
         if let Some(display) = &display {
             command.env("DISPLAY", display.name()).env_remove("WAYLAND_DISPLAY");
         }
@@ -188,6 +193,22 @@ impl Member {
     pub fn joins(&mut self, key: &str, relay: &str) -> Result<LocalTime> {
         let at = MeetingPoint::Relay { url: relay.to_owned() };
         self.wants(&Intent::JoinSwarm { key: key.to_owned(), at })
+    }
+
+    /// Carries the relay of a swarm; returns where others join.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::wants`], or when it carries nothing within ten seconds.
+    pub fn hosts(&mut self, key: &str) -> Result<String> {
+        self.wants(&Intent::JoinSwarm { key: key.to_owned(), at: MeetingPoint::Here })?;
+        let carries = |view: &View| {
+            let swarm = view.swarm.as_ref();
+            swarm.is_some_and(|swarm| swarm.hosting && swarm.link == LinkState::Online)
+        };
+        self.sees("its own relay", Span::from_secs(10), carries)?;
+        let relay = self.view()?.swarm.and_then(|swarm| swarm.relay);
+        relay.context("a relay has an address")
     }
 
     /// Shares a file.

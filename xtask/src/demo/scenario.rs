@@ -1,6 +1,7 @@
 //! The stories. Each is one function that reads from top to bottom; what several of them do
 //! is here.
 
+pub mod desktop;
 pub mod device_lost;
 pub mod director_killed;
 pub mod interop;

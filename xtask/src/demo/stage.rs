@@ -30,6 +30,8 @@ pub struct Extras<'a> {
     pub arguments: &'a [&'a str],
     /// More variables.
     pub environment: &'a [(&'a str, &'a OsStr)],
+    /// With the data folder of the home that the variables name.
+    pub is_at_home: bool,
 }
 
 /// Everything the members of one demonstration share.
@@ -140,7 +142,16 @@ impl Stage {
     /// When the app does not come up.
     pub fn member(&self, name: &str, arguments: &[&str]) -> Result<Member> {
         let display = if self.shown { None } else { Some(Display::start(&self.dir)?) };
-        self.launch(name, Extras { arguments, environment: &[] }, display, None)
+        self.launch(name, Extras { arguments, ..Extras::default() }, display, None)
+    }
+
+    /// Starts a member on a display of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::member`].
+    pub fn special_member(&self, name: &str, extras: Extras<'_>) -> Result<Member> {
+        self.launch(name, extras, Some(Display::start(&self.dir)?), None)
     }
 
     /// Starts a member without a window of its own, on a display that several share; what it
@@ -159,7 +170,7 @@ impl Stage {
         let own = [("DISPLAY", OsStr::new(screen.name())), ("GDK_BACKEND", OsStr::new("x11"))];
         let environment = [extras.environment, &own].concat();
         let beliefs = self.dir.join(format!("{name}.csv"));
-        let extras = Extras { arguments: &arguments, environment: &environment };
+        let extras = Extras { arguments: &arguments, environment: &environment, ..extras };
         self.launch(name, extras, None, Some(&beliefs))
     }
 
@@ -173,13 +184,14 @@ impl Stage {
         let cards = self.rack.environment();
         let environment = [extras.environment, &[(cards.0, cards.1.as_os_str())]].concat();
         Member::launch(Launch {
-            program: &self.profile.program("synced-swarm-audio"),
+            program: &self.program(),
             name,
             dir: &self.dir,
             arguments: extras.arguments,
             environment: &environment,
             display,
             beliefs,
+            is_at_home: extras.is_at_home,
         })
     }
 
@@ -202,6 +214,11 @@ impl Stage {
             })?;
         }
         members.try_into().ok().context("as many members as names")
+    }
+
+    /// The app.
+    pub fn program(&self) -> PathBuf {
+        self.profile.program("synced-swarm-audio")
     }
 
     /// The cards, to pull their plugs.

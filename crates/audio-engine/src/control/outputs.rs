@@ -18,6 +18,7 @@ impl Control {
             && let Some(reason) = active.device.fault()
         {
             tracing::warn!(reason, "the output is lost");
+            self.silence.output_lost(&active.device.info().id);
             self.close_output();
             self.events.put(EngineEvent::OutputLost { reason: reason.into() });
         }
@@ -50,6 +51,7 @@ impl Control {
             if let Some(ppm) = self.config.rates.get(id) {
                 renderer.expect_rate_ppm(*ppm);
             }
+            renderer.begin_muted(self.silence.reason_on(id).is_some());
             (renderer, control)
         };
         let (device, mut renderer) = output::open(id, self.config.clock, made)?;
@@ -64,6 +66,7 @@ impl Control {
     fn use_output(&mut self, active: Active, instead_of: Option<OutputError>) {
         self.close_output();
         let info = active.device.info().clone();
+        self.silence.output_opened(&info.id);
         tracing::info!(
             rate = info.sample_rate,
             channels = info.channels,

@@ -72,6 +72,7 @@ impl Control {
                 starvations: self.totals.starvations,
                 jumps: self.totals.jumps,
                 output_fault: self.retry.fault.clone(),
+                muted: self.silence.reason(),
                 ..EngineStatus::default()
             },
             ..Snapshot::default()

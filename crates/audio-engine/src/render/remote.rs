@@ -11,6 +11,7 @@ use super::{CHUNK_FRAMES, CallbackTiming, RenderReport, Renderer, SLOTS};
 use crate::deck::Deck;
 use crate::event::DeviceStamp;
 use crate::interpolate::Interpolator;
+use crate::mute::Mute;
 use crate::passage::Part;
 
 /// Orders under way. More than two per callback are rare.
@@ -39,6 +40,7 @@ pub(super) enum RenderCommand {
     /// Nobody else plays, or somebody does.
     Alone(bool),
     SpeakerDelay(Span),
+    Muted(bool),
 }
 
 /// Steers a [`Renderer`].
@@ -81,6 +83,7 @@ pub(crate) fn renderer(sample_rate: u32, channels: u16) -> (Renderer, RendererCo
         stamps: stamp_in,
         check: StampCheck::new(sample_rate),
         trust: Trust::Open,
+        mute: Mute::default(),
     };
     let control = RendererControl {
         sample_rate,
@@ -122,6 +125,11 @@ impl RendererControl {
     /// False as in [`Self::load`].
     pub(crate) fn set_speaker_delay(&mut self, delay: Span) -> bool {
         self.commands.push(RenderCommand::SpeakerDelay(delay)).is_ok()
+    }
+
+    /// False as in [`Self::load`].
+    pub(crate) fn set_muted(&mut self, muted: bool) -> bool {
+        self.commands.push(RenderCommand::Muted(muted)).is_ok()
     }
 
     pub(crate) fn set_estimate(&mut self, estimate: Option<ClockEstimate>) {

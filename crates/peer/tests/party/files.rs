@@ -2,14 +2,15 @@
 
 use std::fs;
 
-use protocol::host::{Intent, NoticeCode};
-use protocol::ids::FileId;
+use protocol::host::{Intent, NoticeCode, View};
+use protocol::ids::{FileId, Waveform};
+use protocol::message::RepeatMode;
 use protocol::time::Millis;
 
 use crate::stage::{Member, carry, piece_count, relay_on, song};
 
 /// Bytes of a file that a member is said to hold.
-fn held(view: &protocol::host::View, file: &FileId, member: &str) -> u64 {
+fn held(view: &View, file: &FileId, member: &str) -> u64 {
     let listed = view.files.iter().find(|listed| listed.file_id == *file);
     let readiness = listed
         .and_then(|listed| listed.readiness.iter().find(|held| held.user_id.as_str() == member));
@@ -37,6 +38,34 @@ async fn a_song_goes_from_one_to_the_other_and_both_know() {
     })
     .await;
     a.sees("b holding it", |v| held(v, &file.file_id, "b") == file.size).await;
+}
+
+fn drawn(view: &View) -> Option<Waveform> {
+    view.files.first().and_then(|file| file.media.waveform.clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_waveform_is_drawn_by_who_adds_a_song_and_seen_by_everyone() {
+    let root = tempfile::tempdir().unwrap();
+    let relay = relay_on(0).await;
+    let a = Member::start(root.path(), "a").await;
+    // Added before there is a party, and known after a restart.
+    let paths = vec![song(root.path(), "song.wav", 21, 5).to_string_lossy().into_owned()];
+    a.handle.send(Intent::AddFiles { paths }).await;
+    a.is_told(NoticeCode::FileAdded).await;
+    a.join("key", relay.local_addr()).await;
+    let b = Member::joined(root.path(), "b", "key", relay.local_addr()).await;
+    let shown = a.sees("its waveform", |view| drawn(view).is_some()).await;
+    let waveform = drawn(&shown);
+    let seen = b.sees("the waveform", |view| drawn(view).is_some()).await;
+    assert_eq!(drawn(&seen), waveform);
+    assert_eq!(seen.files[0].missing, [[0, 400]], "b has nothing of it yet");
+    a.handle.shutdown().await;
+    drop(a);
+    let a = Member::joined(root.path(), "a", "key", relay.local_addr()).await;
+    let again = a.sees("the song again", |view| drawn(view).is_some()).await;
+    assert_eq!(drawn(&again), waveform);
+    assert!(again.files[0].missing.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -152,4 +181,41 @@ async fn what_was_shared_in_one_swarm_is_not_shown_to_the_next() {
         v.files.len() == 1 && v.files[0].name.as_str() == "song.wav"
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_order_of_songs_is_the_same_on_every_device_and_for_one_who_comes_late() {
+    let root = tempfile::tempdir().unwrap();
+    let relay = relay_on(0).await;
+    let a = Member::joined(root.path(), "a", "key", relay.local_addr()).await;
+    let b = Member::joined(root.path(), "b", "key", relay.local_addr()).await;
+    for number in 0..3 {
+        a.shares(&song(root.path(), &format!("{number}.wav"), 30 + number, 1)).await;
+    }
+    let order = |view: &View| -> Vec<String> {
+        view.files.iter().map(|file| file.name.to_string()).collect()
+    };
+    let view = a.sees("three songs", |view| view.files.len() == 3).await;
+    let last = view.files[2].file_id.clone();
+    a.handle.send(Intent::MoveFile { file_id: last, to: 0 }).await;
+    a.handle.send(Intent::SetRepeatMode { mode: RepeatMode::All }).await;
+    let moved = ["2.wav", "0.wav", "1.wav"];
+    let repeats = |view: &View| {
+        view.swarm.as_ref().is_some_and(|swarm| swarm.repeat == RepeatMode::All && !swarm.shuffled)
+    };
+    for member in [&a, &b] {
+        member.sees("the order", |view| order(view) == moved && repeats(view)).await;
+    }
+    a.handle.send(Intent::SetShuffle { on: true }).await;
+    let drawn =
+        a.sees("an order drawn by chance", |v| v.swarm.as_ref().is_some_and(|s| s.shuffled)).await;
+    let c = Member::joined(root.path(), "c", "key", relay.local_addr()).await;
+    c.sees("that very order", |view| order(view) == order(&drawn)).await;
+
+    // Who does not direct is told so, and nothing changes.
+    b.handle.send(Intent::SkipForward).await;
+    b.is_told(NoticeCode::NotDirector).await;
+    a.handle.send(Intent::SkipForward).await;
+    let first = drawn.files[0].file_id.clone();
+    b.sees("the first song selected", |view| view.selection.as_ref() == Some(&first)).await;
 }

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should end")]
 
 mod files;
+mod host;
 mod joining;
 mod stage;
 mod swarm;
+mod system;

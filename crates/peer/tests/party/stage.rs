@@ -12,7 +12,7 @@ use relay_server::{Relay, RunningRelay};
 use tokio::time::timeout;
 
 /// Longest wait for anything. Everything here takes milliseconds on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A relay on loopback.
 pub async fn relay_on(port: u16) -> RunningRelay {

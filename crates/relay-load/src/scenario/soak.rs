@@ -1,8 +1,10 @@
 //! Members come, talk and go for a long time: does memory stay where it was?
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use rand::RngExt as _;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -41,11 +43,16 @@ pub async fn churn(server: &Server, time: Duration) -> Result<Vec<Figure>> {
     while ticks.tick().await < end {
         samples.push(server.memory()?);
     }
-    let (mut stays, mut faults) = (0, 0);
+    let (mut stays, mut faults) = (0, BTreeMap::<String, usize>::new());
     while let Some(life) = lives.join_next().await {
-        let (stayed, failed) = life?;
+        let Life { stays: stayed, faults: failed } = life?;
         stays += stayed;
-        faults += failed;
+        for fault in failed {
+            *faults.entry(format!("{fault:#}")).or_default() += 1;
+        }
+    }
+    for (fault, count) in &faults {
+        eprintln!("{count} stays were cut off: {fault}");
     }
     // Five minutes of half an hour; the same share of a shorter run.
     let early = average(&samples, samples.len() / 6).context("no samples")?;
@@ -54,8 +61,8 @@ pub async fn churn(server: &Server, time: Duration) -> Result<Vec<Figure>> {
         Figure::new("memory early", Unit::Kb, early / 1e3),
         Figure::new("memory at the end", Unit::Kb, late / 1e3),
         Figure::new("memory, times early", Unit::Times, late / early),
-        Figure::new("stays", Unit::Count, f64::from(stays)),
-        Figure::new("cut off", Unit::Count, f64::from(faults)),
+        Figure::new("stays", Unit::Count, stays as f64),
+        Figure::new("cut off", Unit::Count, faults.values().sum::<usize>() as f64),
     ])
 }
 
@@ -65,30 +72,41 @@ fn average(samples: &[f64], at: usize) -> Option<f64> {
     Some(some.iter().sum::<f64>() / some.len() as f64)
 }
 
-/// Comes and goes until the end. Returns how often, and how often not by its own will.
-async fn live(address: std::net::SocketAddr, number: usize, end: Instant) -> (u32, u32) {
-    let (mut stays, mut faults) = (0, 0);
+/// What became of one who came and went.
+struct Life {
+    stays: usize,
+    /// Why stays ended otherwise than by its own will.
+    faults: Vec<Error>,
+}
+
+/// Comes and goes until the end.
+async fn live(address: SocketAddr, number: usize, end: Instant) -> Life {
+    let mut life = Life { stays: 0, faults: Vec::new() };
     while Instant::now() < end {
         let stay = STAY.mul_f64(rand::rng().random_range(1.0..3.0));
         let until = end.min(Instant::now() + stay);
-        stays += 1;
-        faults += u32::from(visit(address, number, until).await.is_err());
+        life.stays += 1;
+        life.faults.extend(visit(address, number, until).await.err());
     }
-    (stays, faults)
+    life
 }
 
-async fn visit(address: std::net::SocketAddr, number: usize, until: Instant) -> Result<()> {
-    let socket = timeout(BETWEEN, connect(address, "/ws", None)).await??;
+async fn visit(address: SocketAddr, number: usize, until: Instant) -> Result<()> {
+    let connecting = timeout(BETWEEN, connect(address, "/ws", None));
+    let socket = connecting.await.context("not let in within 5 s")?.context("not let in")?;
     let (mut reader, mut writer) = client::split(socket);
     writer.send(join(9_000 + number / IN_SWARM, &format!("s{number}"))).await?;
-    reader.next_of("joined").await?;
+    reader.next_of("joined").await.context("not joined")?;
     let mut next = Instant::now() + BETWEEN.mul_f64(rand::rng().random_range(0.0..1.0));
     loop {
         tokio::select! {
             () = tokio::time::sleep_until(next.min(until)) => {
                 if next >= until {
                     writer.send(r#"{"type":"leave"}"#).await?;
-                    return Ok(());
+                    // Whoever came back before the relay has seen it go would be refused: a
+                    // second connection with the same user id needs the first one's token.
+                    let goodbye = timeout(BETWEEN, reader.ended()).await;
+                    return goodbye.context("no goodbye within 5 s");
                 }
                 next += BETWEEN;
                 writer.send(format!("{{\"type\":\"timePing\",\"t0\":{}}}", now_ms())).await?;

@@ -88,14 +88,8 @@ impl Asked {
 
     /// What follows `plan`, which is part of `coming`.
     pub fn follower_of(&self, plan: &PlayoutPlan, coming: &Schedule) -> Option<Follower> {
-        let next = coming.plans().iter().find(|next| next.anchor > plan.anchor);
-        let told = next.filter(|next| !plan.is_endless() && begins_by_itself(next));
-        let told = told.map(|next| Follower {
-            after: plan.file_id.clone(),
-            file_id: next.file_id.clone(),
-            end: plan.position_at(next.anchor),
-        });
-        told.or_else(|| self.follower.clone().filter(|kept| kept.after == plan.file_id))
+        let kept = || self.follower.clone().filter(|kept| kept.after == plan.file_id);
+        told_behind(plan, coming).or_else(kept)
     }
 
     /// When a change can be heard that would reach everyone by `earliest`: not before the last
@@ -115,6 +109,17 @@ impl Follower {
         let next = PlayoutPlan::playing(self.file_id.clone(), begins, MediaTime::default());
         (!plan.is_endless()).then_some(next)
     }
+}
+
+/// What `coming` lets follow `plan`, which is part of it.
+pub(super) fn told_behind(plan: &PlayoutPlan, coming: &Schedule) -> Option<Follower> {
+    let next = coming.plans().iter().find(|next| next.anchor > plan.anchor);
+    let told = next.filter(|next| !plan.is_endless() && begins_by_itself(next));
+    told.map(|next| Follower {
+        after: plan.file_id.clone(),
+        file_id: next.file_id.clone(),
+        end: plan.position_at(next.anchor),
+    })
 }
 
 /// True if one came of the other: text and back may cost a number its last digit.

@@ -24,6 +24,10 @@ const UDP_SILENCE: Span = Span::from_secs(3);
 /// silence after which the link gives it up.
 const SIGN_OF_LIFE: Span = Span::from_secs(2);
 
+/// The same at a relay that a member's app carries, which may go any moment: a quarter of the
+/// silence after which the link gives it up.
+const BRISK_SIGN_OF_LIFE: Span = Span::from_millis(400);
+
 /// Between two tries of a way that did not answer.
 const RETRY: Span = Span::from_secs(5);
 
@@ -31,6 +35,8 @@ const RETRY: Span = Span::from_secs(5);
 pub(super) struct Asking {
     /// The relay says that it answers datagrams.
     by_udp: bool,
+    /// Its silence must soon be noticed.
+    is_brisk: bool,
     since: Option<LocalTime>,
     udp_answered: Option<LocalTime>,
     udp_asked: Option<LocalTime>,
@@ -38,9 +44,10 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    /// For a relay that answers datagrams, or does not.
-    pub fn new(by_udp: bool) -> Self {
-        Self { by_udp, ..Self::default() }
+    /// For a relay that answers datagrams, or does not, and whose silence is to be noticed sooner
+    /// than others' if `is_brisk`.
+    pub fn new(by_udp: bool, is_brisk: bool) -> Self {
+        Self { by_udp, is_brisk, ..Self::default() }
     }
 
     /// A datagram was answered.
@@ -60,7 +67,8 @@ impl Asking {
         let relies = self.relies_on_udp(now);
         // At first both at once: the burst of a new connection must not be lost on one.
         let udp = self.by_udp && (relies || is_young || is_due(self.udp_asked, RETRY));
-        let socket = !relies || is_due(self.socket_asked, SIGN_OF_LIFE);
+        let sign = if self.is_brisk { BRISK_SIGN_OF_LIFE } else { SIGN_OF_LIFE };
+        let socket = !relies || is_due(self.socket_asked, sign);
         if udp {
             self.udp_asked = Some(now);
         }
@@ -79,7 +87,7 @@ mod tests {
 
     #[test]
     fn while_datagrams_are_answered_the_websocket_only_shows_that_it_lives() {
-        let mut asking = Asking::new(true);
+        let mut asking = Asking::new(true, false);
         let mut asked = [0, 0];
         for tick in 0..200 {
             let now = at(tick);
@@ -96,7 +104,7 @@ mod tests {
 
     #[test]
     fn where_datagrams_get_lost_the_websocket_is_asked() {
-        let mut asking = Asking::new(true);
+        let mut asking = Asking::new(true, false);
         asking.answered(at(0));
         let ways = |asking: &mut Asking, tick| asking.ways(at(tick)).collect::<Vec<_>>();
         assert_eq!(ways(&mut asking, 1), [Way::Udp, Way::WebSocket]);
@@ -109,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_relay_without_datagrams_is_asked_over_the_websocket() {
-        let mut asking = Asking::new(false);
+        let mut asking = Asking::new(false, false);
         for tick in 0..10 {
             assert_eq!(asking.ways(at(tick)).collect::<Vec<_>>(), [Way::WebSocket]);
         }

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use protocol::datagram::Pong;
 use protocol::host::{LogLevel, NoticeCode};
 use protocol::ids::{Alias, FileId, SwarmHash, UserId};
-use protocol::message::{FileAnnouncement, FileReadiness, Repeat};
-use protocol::sync::{SyncPath, SyncReport, TimeService};
+use protocol::message::{FileAnnouncement, FileReadiness, Repeat, RepeatMode};
+use protocol::sync::{Reach, SyncPath, SyncReport, TimeService};
 use protocol::time::{LocalTime, MediaTime, Span};
 use protocol::{ClientMessage, ServerMessage};
 
-use super::asking::Way;
+use super::asking;
 use crate::clock::{ClockEstimate, ClockSample};
+use crate::queue::Way;
 use crate::room::{Face, Probe};
 use crate::schedule::Schedule;
 
@@ -73,14 +74,21 @@ pub enum Input {
     },
     /// Where other members answer time datagrams, as the network itself tells.
     Found(BTreeMap<UserId, Vec<SocketAddr>>),
-    /// Where this device answers time datagrams.
-    Reach(Vec<SocketAddr>),
+    /// Where this device answers time datagrams, and where its own relay would be.
+    Reach(Reach),
     /// A place asked for by [`Output::Cue`] is decoded.
     Cued {
         /// Of which file.
         file_id: FileId,
         /// Which place.
         position: MediaTime,
+    },
+    /// Where a song ends, once this device knows.
+    SongEnds {
+        /// Which song.
+        file_id: FileId,
+        /// The place behind its last sound.
+        end: MediaTime,
     },
     /// How well this device keeps time, for the others.
     Report(SyncReport),
@@ -130,6 +138,20 @@ pub enum Wish {
         /// Where the song on air ends.
         end: MediaTime,
     },
+    /// To move a song to another place in the order in which songs play.
+    Move {
+        /// Which file.
+        file_id: FileId,
+        /// Its place then, from 0.
+        to: usize,
+    },
+    /// To go on to the next song, or back.
+    Skip(Way),
+    /// To play something again, or nothing.
+    Repeat(RepeatMode),
+    /// To draw the order of songs by chance from this seed, or to go back to the order in which
+    /// they were announced.
+    Shuffle(Option<u64>),
     /// To share a file no more.
     Withdraw {
         /// Which file.
@@ -155,7 +177,7 @@ pub enum Output {
     /// Say this to the relay.
     Send(ClientMessage),
     /// Ask the relay for its time, stamped at the socket.
-    Ping(Way),
+    Ping(asking::Way),
     /// Ask a neighbour for the room's time, stamped at the socket.
     Probe(Probe),
     /// Answer neighbours with this from now on.

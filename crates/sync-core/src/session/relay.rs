@@ -36,7 +36,7 @@ impl Session {
             }
             ServerMessage::Armed { user_id, armed } => return self.hear_armed(user_id, armed),
             ServerMessage::Reach { user_id, reach } => {
-                self.roster.set_addresses(&user_id, reach.addresses);
+                self.roster.set_reach(&user_id, reach);
             }
             ServerMessage::SyncReport { user_id, report } => {
                 if self.roster.is_member(&user_id) {
@@ -49,6 +49,8 @@ impl Session {
             }
             // The connection follows; nothing of what plays depends on where the relay is.
             ServerMessage::Moved { .. } => return,
+            // Said to who asked, over a connection of its own.
+            ServerMessage::Carriage(_) => return,
             // Said to one at the door: the connection comes back by itself.
             ServerMessage::Error { code: ErrorCode::NotOwner, .. } if self.link != Link::Joined => {
                 return;
@@ -57,7 +59,10 @@ impl Session {
                 // What comes too fast is dropped without a word on which message it was.
                 if in_reply_to.as_deref() == Some("play") || code == ErrorCode::RateLimited {
                     self.asked.refused();
+                    self.refused_at = Some(now);
                 }
+                self.leaving.clear();
+                self.asked_queue = None;
                 self.refused(code, &message);
                 return;
             }
@@ -88,7 +93,13 @@ impl Session {
             // The next director follows in a message of its own; until then this one leads.
             ServerMessage::DirectorResign { .. } => {}
             ServerMessage::FileAnnounce { user_id, file } => self.roster.add_file(user_id, file),
+            ServerMessage::Queue { queue, term } => {
+                if term >= self.roster.term() {
+                    self.hear_queue(now, queue);
+                }
+            }
             ServerMessage::FileWithdraw { file_id } => {
+                self.leaving.remove(&file_id);
                 self.asked.withdrawn(&file_id);
                 self.roster.remove_file(&file_id);
             }
@@ -145,7 +156,10 @@ impl Session {
         }
 
         self.link = Link::Joined;
-        self.asking = Asking::new(joined.time.is_some());
+        self.leaving.clear();
+        self.epoch = joined.epoch;
+        self.carrier = joined.carrier.map(|carrier| carrier.user_id);
+        self.asking = Asking::new(joined.time.is_some(), self.carrier.is_some());
         self.outputs.push_back(Output::TimeService(joined.time));
         self.clock_id = Some(joined.clock_id);
         self.resume = Some(joined.resume).filter(|secret| !secret.is_empty());
@@ -181,6 +195,7 @@ impl Session {
         let before = self.roster.director().cloned();
         if self.roster.seat(user_id, term, claim) && before.as_ref() != self.roster.director() {
             self.asked = Asked::default();
+            self.asked_queue = None;
             self.tell_director();
         }
     }

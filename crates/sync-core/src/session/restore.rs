@@ -7,7 +7,7 @@
 
 use protocol::ClientMessage;
 use protocol::ids::{FileId, UserId};
-use protocol::message::{Joined, Playback};
+use protocol::message::{Joined, Playback, Queue};
 use protocol::time::{LocalTime, Span};
 
 use super::roster::Roster;
@@ -19,6 +19,8 @@ use crate::director::Claim;
 pub(super) struct Restoration {
     selection: Option<FileId>,
     plan: bool,
+    /// The order of songs, if there was one.
+    queue: Option<Queue>,
     /// This member had taken the lead.
     lead: bool,
 }
@@ -29,6 +31,8 @@ impl Restoration {
         Self {
             selection: before.selection().filter(|_| joined.selection.is_none()).cloned(),
             plan: joined.playback.is_none(),
+            queue: Some(before.queue.clone())
+                .filter(|queue| joined.queue.is_untouched() && !queue.is_untouched()),
             lead: before.claim() == Some(Claim::Taken) && before.director() == Some(me),
         }
     }
@@ -45,6 +49,9 @@ impl Session {
             restoration.selection.take_if(|file| self.roster.file(file).is_some())
         {
             self.send(ClientMessage::SelectFile { file_id });
+        }
+        if let Some(queue) = restoration.queue.take() {
+            self.send(ClientMessage::Queue(queue));
         }
         if restoration.plan {
             restoration.plan = !self.restore_plan(now);

@@ -1,10 +1,9 @@
 //! The swarm as the relay last described it.
 
-use core::net::SocketAddr;
-
 use protocol::ids::{Alias, FileId, UserId};
 use protocol::limits::{MAX_FILES_PER_SWARM, MAX_MEMBERS};
-use protocol::message::{FileAnnouncement, FileReadiness, Joined, PeerInfo, SharedFile};
+use protocol::message::{FileAnnouncement, FileReadiness, Joined, PeerInfo, Queue, SharedFile};
+use protocol::sync::Reach;
 
 use crate::director::Claim;
 
@@ -18,6 +17,7 @@ pub(super) struct Roster {
     claim: Option<Claim>,
     term: u64,
     selection: Option<FileId>,
+    pub queue: Queue,
 }
 
 impl Roster {
@@ -28,6 +28,7 @@ impl Roster {
             claim: None,
             term: joined.term,
             selection: joined.selection.clone(),
+            queue: joined.queue.clone(),
             files: joined.files.iter().take(MAX_FILES_PER_SWARM).cloned().collect(),
             members: Vec::new(),
         };
@@ -96,9 +97,10 @@ impl Roster {
         }
     }
 
-    pub fn set_addresses(&mut self, user_id: &UserId, addresses: Vec<SocketAddr>) {
+    pub fn set_reach(&mut self, user_id: &UserId, reach: Reach) {
         if let Some(member) = self.member_mut(user_id) {
-            member.addresses = addresses;
+            let Reach { addresses, standby } = reach;
+            (member.addresses, member.standby) = (addresses, standby);
         }
     }
 
@@ -136,7 +138,10 @@ impl Roster {
 
     pub fn add_file(&mut self, owner: UserId, file: FileAnnouncement) {
         let has_room = self.files.len() < MAX_FILES_PER_SWARM;
-        let known = self.files.iter_mut().find(|shared| shared.file.file_id == file.file_id);
+        let mut known = self.files.iter_mut().find(|shared| shared.file.file_id == file.file_id);
+        if let Some(shared) = &mut known {
+            shared.draw(&file);
+        }
         match known {
             Some(shared) if shared.owners.contains(&owner) => {}
             Some(shared) if shared.owners.len() < MAX_MEMBERS => shared.owners.push(owner),

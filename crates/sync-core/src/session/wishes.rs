@@ -16,12 +16,12 @@ use crate::readiness;
 use crate::schedule::{PlayoutPlan, Schedule, Turn};
 
 /// What will be on air when a change can be heard.
-struct Coming {
+pub(super) struct Coming {
     /// When that is.
-    then: SwarmTime,
-    plan: PlayoutPlan,
+    pub then: SwarmTime,
+    pub plan: PlayoutPlan,
     /// What follows the song.
-    follower: Option<Follower>,
+    pub follower: Option<Follower>,
 }
 
 impl Session {
@@ -40,6 +40,9 @@ impl Session {
             }
             Wish::Signal { to, data } => self.send(ClientMessage::RtcSignal { to, data }),
             Wish::Withdraw { file_id } => {
+                if self.is_director() {
+                    self.let_go(now, &file_id);
+                }
                 if self.roster.is_owner(&file_id, &user_id) || self.is_director() {
                     self.send(ClientMessage::FileWithdraw { file_id });
                 }
@@ -53,6 +56,10 @@ impl Session {
             | Wish::Seek { .. }
             | Wish::SetRepeat { .. }
             | Wish::PlayNext { .. }
+            | Wish::Move { .. }
+            | Wish::Skip(_)
+            | Wish::Repeat(_)
+            | Wish::Shuffle(_)
             | Wish::Stop
                 if !self.is_director() =>
             {
@@ -78,6 +85,10 @@ impl Session {
                 self.alter(now, |plan| plan.repeat = repeat.map(Turn::from));
             }
             Wish::PlayNext { file_id, end } => self.play_next(now, file_id, end),
+            Wish::Move { file_id, to } => self.move_file(&file_id, to),
+            Wish::Skip(way) => self.skip(now, way),
+            Wish::Repeat(repeat) => self.change_queue(|queue, _| queue.repeat = repeat),
+            Wish::Shuffle(seed) => self.shuffle(now, seed),
             Wish::Stop => {
                 self.start = None;
                 self.asked = Asked::default();
@@ -96,7 +107,7 @@ impl Session {
     }
 
     /// Plays a file, or the selected one.
-    fn play(&mut self, now: LocalTime, file_id: Option<FileId>, position: MediaTime) {
+    pub(super) fn play(&mut self, now: LocalTime, file_id: Option<FileId>, position: MediaTime) {
         let Some(file_id) = file_id.or_else(|| self.roster.selection().cloned()) else {
             let detail = "no file is selected";
             return self.notice(LogLevel::Warning, NoticeCode::RelayRefused, detail);
@@ -108,7 +119,7 @@ impl Session {
 
     /// Changes what is on air, at an instant that everyone hears of in time. `change` gets the
     /// plan as it will stand then.
-    fn alter(&mut self, now: LocalTime, change: impl FnOnce(&mut PlayoutPlan)) {
+    pub(super) fn alter(&mut self, now: LocalTime, change: impl FnOnce(&mut PlayoutPlan)) {
         let Some(Coming { then, plan, follower }) = self.coming(now) else { return };
         self.start = None;
         let position = plan.position_at(then).max(MediaTime::default());
@@ -127,12 +138,17 @@ impl Session {
     /// What will be on air at the earliest instant at which a change reaches everyone. Tells the
     /// person if that cannot be said: while the clock is unknown, or the song is still told in
     /// the clock of an earlier relay.
-    fn coming(&mut self, now: LocalTime) -> Option<Coming> {
-        let Some(clock) = self.timeline.settled_clock(now) else {
+    pub(super) fn coming(&mut self, now: LocalTime) -> Option<Coming> {
+        if self.timeline.settled_clock(now).is_none() {
             let detail = "the relay's clock is still being learnt; try again in a moment";
             self.notice(LogLevel::Warning, NoticeCode::RelayRefused, detail);
-            return None;
-        };
+        }
+        self.coming_if_known(now)
+    }
+
+    /// The same for what nobody waits for.
+    pub(super) fn coming_if_known(&self, now: LocalTime) -> Option<Coming> {
+        let clock = self.timeline.settled_clock(now)?;
         let then = self.asked.not_before(clock.to_swarm(now) + self.lead());
         let schedule = self.asked.coming(self.timeline.schedule());
         let plan = schedule.plan_at(then)?.clone();
@@ -141,7 +157,7 @@ impl Session {
     }
 
     /// Goes on, or goes elsewhere, in the song on air.
-    fn go_on(&mut self, now: LocalTime, place: Option<MediaTime>) {
+    pub(super) fn go_on(&mut self, now: LocalTime, place: Option<MediaTime>) {
         let Some(Coming { plan, follower, .. }) = self.coming(now) else { return };
         let PlayoutPlan { file_id, position, repeat, is_paused, .. } = plan;
         match place {
@@ -207,7 +223,7 @@ impl Session {
     }
 
     /// True if the file is on the list; tells the person otherwise.
-    fn is_shared(&mut self, file_id: &FileId) -> bool {
+    pub(super) fn is_shared(&mut self, file_id: &FileId) -> bool {
         let is_shared = self.roster.file(file_id).is_some();
         if !is_shared {
             let detail = "this file is not shared in the swarm";

@@ -1,13 +1,14 @@
 //! What one member does, told by what goes in and what comes out. Changes to what plays, and what
-//! follows it, are in `follow`; relays that come and go in `relays`.
+//! follows it, are in `follow`, the order of songs in `queue`; relays that come and go in `relays`.
 
 mod follow;
 mod member;
+mod queue;
 mod relays;
 
 use protocol::host::NoticeCode;
 use protocol::ids::FileId;
-use protocol::message::{FileReadiness, Joined, PresenceAction, SharedFile};
+use protocol::message::{FileAnnouncement, FileReadiness, Joined, PresenceAction, SharedFile};
 use protocol::time::{LocalTime, MediaTime, Millis, Span, SwarmTime};
 use protocol::{ClientMessage, ErrorCode, ServerMessage};
 use rand::{RngExt, SeedableRng};
@@ -321,4 +322,31 @@ fn an_answer_to_a_question_from_before_a_suspend_says_nothing() {
     let estimate = mia.session.clock_state(mia.now).estimate.expect("half of the burst");
     let off = estimate.to_swarm(mia.now) - mia.swarm_now();
     assert!(off.abs() < Span::from_millis(1), "{off:?}");
+}
+
+#[test]
+fn a_waveform_drawn_later_is_announced_once_and_not_again_where_it_is_known() {
+    let mut ada = Member::online("ada", &["ada"]);
+    let share = |ada: &mut Member, file: FileAnnouncement| {
+        ada.input(Input::LocalFiles { announcements: vec![file], readiness: Vec::new() });
+        ada.sent()
+    };
+    assert_eq!(share(&mut ada, announcement(1)), [], "the relay lists it");
+    let mut drawn = announcement(1);
+    drawn.media.waveform = Some("AbC".parse().expect("letters"));
+    let told = [ClientMessage::FileAnnounce(drawn.clone())];
+    assert_eq!(share(&mut ada, drawn.clone()), told);
+    assert_eq!(share(&mut ada, drawn.clone()), []);
+    ada.hear(ServerMessage::FileAnnounce { user_id: id("ada"), file: drawn.clone() });
+    assert_eq!(ada.session.files()[0].file, drawn);
+    assert_eq!(ada.session.files()[0].owners, [id("ada")]);
+    ada.replace_relay(Span::ZERO);
+    ada.hear(joined(&["ada"]));
+    assert_eq!(announced(&ada.sent()), told, "a relay that has no waveform of it");
+}
+
+fn announced(sent: &[ClientMessage]) -> Vec<ClientMessage> {
+    let is_announcement =
+        |message: &&ClientMessage| matches!(message, ClientMessage::FileAnnounce(_));
+    sent.iter().filter(is_announcement).cloned().collect()
 }

@@ -91,6 +91,11 @@ impl Member {
         SwarmTime::from_nanos(self.now.as_nanos()) + self.root_ahead
     }
 
+    /// What is on air by what the relay has said.
+    pub fn told_plan_at_now(&self) -> PlayoutPlan {
+        self.session.plan(self.now).expect("something is on air").clone()
+    }
+
     /// Position heard now by what the shell was told.
     pub fn heard(&self) -> Option<MediaTime> {
         Some(self.told_plan.as_ref()?.position_at(self.told_clock?.to_swarm(self.now)))
@@ -183,6 +188,8 @@ pub fn joined(members: &[&str]) -> ServerMessage {
         resume: "secret".to_owned(),
         epoch: 0,
         relays: Vec::new(),
+        carrier: None,
+        queue: Default::default(),
     })
 }
 

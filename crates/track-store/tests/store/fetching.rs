@@ -55,6 +55,26 @@ fn a_fetched_file_is_complete_with_its_last_piece_and_served_to_others() {
 }
 
 #[test]
+fn what_is_missing_is_told_in_columns_of_the_whole_length() {
+    let (owner, friend) = (Member::new(), Member::new());
+    let announcement = owner.share(&song(3)).announcement;
+    let file_id = &announcement.file_id;
+    assert_eq!(owner.store.missing(file_id, 400), [] as [[u16; 2]; 0]);
+    friend.store.expect(&announcement).expect("nobody announced it before");
+    assert_eq!(friend.store.missing(file_id, 400), [[0, 400]], "nothing is known of its pieces");
+    friend.begin(&owner, &announcement);
+    friend.fetch(&owner, &announcement, [1]);
+    // Three pieces and a thousand bytes more: columns that reach into two pieces need both.
+    assert_eq!(friend.store.missing(file_id, 400), [[0, 134], [266, 400]]);
+    friend.fetch(&owner, &announcement, [0, 2, 3]);
+    assert_eq!(friend.store.missing(file_id, 400), [] as [[u16; 2]; 0]);
+    assert_eq!(
+        friend.store.missing(&FileId::parse("0".repeat(64)).expect("hex"), 400),
+        [] as [[u16; 2]; 0]
+    );
+}
+
+#[test]
 fn a_damaged_piece_is_refused_and_does_not_count() {
     let (owner, friend) = (Member::new(), Member::new());
     let announcement = owner.share(&song(2)).announcement;

@@ -92,6 +92,7 @@ fn cluster(settings: &ClusterSettings) -> Option<ClusterPlace> {
         public_url: given(&settings.public_url),
         inside_url: given(&settings.inside_url),
         lease: settings.lease,
+        redis_ca: (!settings.redis_ca.as_os_str().is_empty()).then(|| settings.redis_ca.clone()),
     })
 }
 

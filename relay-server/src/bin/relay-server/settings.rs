@@ -127,6 +127,7 @@ impl Default for ClusterSettings {
             public_url: String::new(),
             inside_url: String::new(),
             lease: ClusterPlace::DEFAULT_LEASE,
+            redis_ca: PathBuf::new(),
         }
     }
 }
@@ -153,8 +154,8 @@ impl Default for TurnSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ClusterSettings {
-    /// Where Redis is, as `redis://user:password@10.0.0.9:6379`. Empty: this relay keeps every
-    /// swarm alone.
+    /// Where Redis is, as `redis://user:password@10.0.0.9:6379`, or `rediss://…` by TLS. Empty:
+    /// this relay keeps every swarm alone.
     pub redis_url: Secret,
     /// The name of this relay: another one for each, the same after every restart.
     pub node_id: String,
@@ -165,6 +166,9 @@ pub struct ClusterSettings {
     pub inside_url: String,
     /// How long after its death the swarms of a relay are free.
     pub lease: Duration,
+    /// PEM file with the certificates that Redis's own must come from, for `rediss://`. Empty: the
+    /// well-known ones of the web.
+    pub redis_ca: PathBuf,
 }
 
 /// Text that is never shown.

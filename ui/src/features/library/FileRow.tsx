@@ -12,8 +12,17 @@ import { useParty, useView } from '../../state/party'
 import { DIRECTION_REASON } from '../player/Direction'
 import { Cover } from './Cover'
 import styles from './FileRow.module.css'
+import type { Lift, Reorder } from './reorder'
 
-export function FileRow({ file }: { readonly file: FileView }) {
+interface FileRowProps {
+  readonly file: FileView
+  /** Its place in the order of songs, from 0, and how many there are. */
+  readonly index: number
+  readonly count: number
+  readonly reorder: Reorder
+}
+
+export function FileRow({ file, index, count, reorder }: FileRowProps) {
   const party = useParty()
   const { swarm, selection, me } = useView()
   const members = swarm?.members ?? []
@@ -45,8 +54,9 @@ export function FileRow({ file }: { readonly file: FileView }) {
       </span>
     </>
   )
+  const moves = (swarm?.isDirector ?? false) && count > 1
   return (
-    <li class={`${styles['row']} ${selected ? styles['selected'] : ''}`}>
+    <li class={`${styles['row']} ${selected ? styles['selected'] : ''} ${liftClass(reorder.lift, file.fileId, index)}`}>
       <div class={styles['head']}>
         {swarm?.isDirector ? (
           <button
@@ -60,7 +70,20 @@ export function FileRow({ file }: { readonly file: FileView }) {
         ) : (
           <div class={styles['choose']}>{about}</div>
         )}
-        <Place file={file} selected={selected} onAir={onAir} />
+        <div class={styles['tools']}>
+          <Place file={file} selected={selected} onAir={onAir} />
+          {moves && (
+            <button
+              type="button"
+              class={styles['handle']}
+              aria-label={words().files.move(title, index + 1, count)}
+              title={words().files.moveHint}
+              {...reorder.handle(file.fileId, index)}
+            >
+              <Icon name="handle" />
+            </button>
+          )}
+        </div>
       </div>
 
       {file.fault && (
@@ -102,6 +125,16 @@ export function FileRow({ file }: { readonly file: FileView }) {
               file.rates.up > 0 ? words().files.up(byteRate(file.rates.up)) : null,
             ])}
           </p>
+          {moves && (
+            <div class={styles['moves']}>
+              <Button look="quiet" disabled={index === 0} onPress={() => reorder.move(file.fileId, index - 1)}>
+                {words().files.moveUp(title)}
+              </Button>
+              <Button look="quiet" disabled={index === count - 1} onPress={() => reorder.move(file.fileId, index + 1)}>
+                {words().files.moveDown(title)}
+              </Button>
+            </div>
+          )}
           <Button look="quiet" onPress={() => party.ask({ type: 'removeFile', fileId: file.fileId })}>
             {file.mine ? words().files.remove(title) : words().files.forget(title)}
           </Button>
@@ -109,6 +142,14 @@ export function FileRow({ file }: { readonly file: FileView }) {
       </details>
     </li>
   )
+}
+
+/** How a row looks while one is held: that one, and the edge at which it would come to stand. */
+function liftClass(lift: Lift | null, id: string, index: number): string {
+  if (lift === null) return ''
+  if (lift.id === id) return styles['lifted'] ?? ''
+  if (lift.to !== index) return ''
+  return (lift.to < lift.from ? styles['before'] : styles['after']) ?? ''
 }
 
 /** Where the song stands in the order of things, and the way to the next place. */

@@ -1,15 +1,20 @@
 /** The songs of the swarm, and the way to add more. */
+import { useMemo, useRef } from 'preact/hooks'
 import { Button } from '../../elements/Button'
 import { byteSize } from '../../i18n/format'
 import { words } from '../../i18n/words'
 import { slotsUsed } from '../../state/files'
 import { useParty, useView } from '../../state/party'
 import { FileRow } from './FileRow'
+import { useReorder } from './reorder'
 import styles from './Files.module.css'
 
 export function Files() {
   const party = useParty()
   const { files, adding, settings, swarm } = useView()
+  const list = useRef<HTMLUListElement>(null)
+  const ids = useMemo(() => files.map(({ fileId }) => fileId), [files])
+  const reorder = useReorder(list, ids, (fileId, to) => party.ask({ type: 'moveFile', fileId, to }))
   const used = slotsUsed(files, adding.length)
   const full = used >= settings.filesPerMember
   const empty = files.length === 0 && adding.length === 0
@@ -42,9 +47,10 @@ export function Files() {
         </div>
       )}
 
-      <ul class={styles['list']}>
-        {files.map((file) => (
-          <FileRow key={file.fileId} file={file} />
+      <output class="visually-hidden">{reorder.said}</output>
+      <ul class={styles['list']} ref={list}>
+        {files.map((file, index) => (
+          <FileRow key={file.fileId} file={file} index={index} count={files.length} reorder={reorder} />
         ))}
         {adding.map((file) => (
           <li key={`adding ${file.name}`} class={styles['adding']}>

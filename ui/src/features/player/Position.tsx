@@ -1,12 +1,17 @@
-/** How far the song is. The director moves it; everyone else sees it. */
+/**
+ * How far the song is, over a picture of how loud it is. The director moves it; everyone else sees it.
+ * It runs from left to right in every language, as signs of playing do.
+ */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { clockTime, spokenTime } from '../../i18n/format'
+import { clockTime, percentage, spokenTime } from '../../i18n/format'
 import { words } from '../../i18n/words'
 import type { FileView } from '../../protocol/generated/FileView'
+import { WAVEFORM_COLUMNS } from '../../protocol/limits'
 import { useParty, useView } from '../../state/party'
 import { usePosition } from '../../state/position'
 import { moveTo } from '../../state/transport'
 import styles from './Position.module.css'
+import { Waveform } from './Waveform'
 
 /** One press of an arrow key. (milliseconds) */
 const STEP = 5_000
@@ -27,7 +32,8 @@ export function Position({ file }: { readonly file: FileView | null }) {
 
   const shown = Math.min(wish.place ?? known ?? 0, duration)
   const part = duration > 0 ? shown / duration : 0
-  const spoken = words().player.of(spokenTime(shown), spokenTime(duration))
+  const spoken = spokenPlace(file, shown, duration)
+  const { waveform } = file.media
 
   function press(event: KeyboardEvent): void {
     const to = placeOf(event.key, shown, duration ?? 0)
@@ -41,34 +47,55 @@ export function Position({ file }: { readonly file: FileView | null }) {
       <span class={styles['time']} aria-hidden="true">
         {clockTime(shown)}
       </span>
-      {swarm?.isDirector && known !== null ? (
-        <input
-          type="range"
-          class={styles['range']}
-          aria-label={words().player.position}
-          aria-valuetext={spoken}
-          min={0}
-          max={Math.round(duration)}
-          step={1}
-          value={Math.round(shown)}
-          onKeyDown={press}
-          onInput={(event) => wish.drag(event.currentTarget.valueAsNumber)}
-          onChange={(event) => wish.settle(event.currentTarget.valueAsNumber)}
-        />
-      ) : (
-        <progress
-          class={styles['track']}
-          aria-label={words().player.position}
-          aria-valuetext={spoken}
-          max={duration}
-          value={shown}
-        />
-      )}
-      <span class={styles['time']} aria-hidden="true">
-        {clockTime(duration)}
-      </span>
+      <div class={`${styles['place']} ${waveform ? styles['drawn'] : ''}`}>
+        {waveform && <Waveform waveform={waveform} missing={file.missing ?? []} />}
+        {swarm?.isDirector && known !== null ? (
+          <input
+            type="range"
+            class={styles['range']}
+            aria-label={words().player.position}
+            aria-valuetext={spoken}
+            min={0}
+            max={Math.round(duration)}
+            step={1}
+            value={Math.round(shown)}
+            onKeyDown={press}
+            onInput={(event) => wish.drag(event.currentTarget.valueAsNumber)}
+            onChange={(event) => wish.settle(event.currentTarget.valueAsNumber)}
+          />
+        ) : (
+          <progress
+            class={styles['track']}
+            aria-label={words().player.position}
+            aria-valuetext={spoken}
+            max={duration}
+            value={shown}
+          />
+        )}
+      </div>
+      <End shown={shown} duration={duration} />
     </div>
   )
+}
+
+/** What is left of the song, or how long it is: a tap swaps them. */
+function End({ shown, duration }: { readonly shown: number; readonly duration: number }) {
+  const [left, setLeft] = useState(true)
+  const label = left ? words().player.showLength : words().player.showLeft
+  return (
+    <button type="button" class={styles['end']} title={label} onClick={() => setLeft(!left)}>
+      {left ? `−${clockTime(duration - shown)}` : clockTime(duration)}
+    </button>
+  )
+}
+
+/** Where the song is, and how much of it is here if that is not all. */
+function spokenPlace(file: FileView, shown: number, duration: number): string {
+  const place = words().player.of(spokenTime(shown), spokenTime(duration))
+  const lacking = (file.missing ?? []).reduce((sum, [first, end]) => sum + end - first, 0)
+  if (lacking === 0) return place
+  const percent = Math.floor((1 - lacking / WAVEFORM_COLUMNS) * 100)
+  return words().player.hereOf(place, percentage(percent))
 }
 
 interface Wish {

@@ -1,10 +1,11 @@
-/** The buttons that move the song on every device: repeat, stop, and the large one. */
+/** The buttons that move the songs on every device. They stand in the same order in every language. */
 import { IconButton, press } from '../../elements/Button'
+import type { IconName } from '../../elements/Icon'
 import { words } from '../../i18n/words'
 import type { FileView } from '../../protocol/generated/FileView'
 import type { Intent } from '../../protocol/generated/Intent'
 import { useParty, useView } from '../../state/party'
-import { isOnAir, mainAction, toggleRepeat } from '../../state/transport'
+import { isOnAir, mainAction, nextRepeat } from '../../state/transport'
 import type { MainAction } from '../../state/transport'
 import styles from './Transport.module.css'
 
@@ -16,22 +17,40 @@ interface TransportProps {
 
 export function Transport({ file, reasonId }: TransportProps) {
   const party = useParty()
-  const { playback, swarm } = useView()
+  const { playback, swarm, files } = useView()
   const guest = !(swarm?.isDirector ?? false)
   const describedBy = guest ? reasonId : undefined
   const onAir = isOnAir(playback.state)
-  const repeat = toggleRepeat(playback, playback.durationMs ?? file?.media.durationMs ?? null)
   const action = mainAction(playback.state)
+  const repeat = swarm?.repeat ?? 'off'
+  const shuffled = swarm?.shuffled ?? false
+  const button = (icon: IconName, label: string, asks: Intent, pressed?: boolean) => (
+    <IconButton
+      icon={icon}
+      label={label}
+      {...(pressed === undefined ? {} : { pressed })}
+      disabled={guest || files.length === 0}
+      describedBy={describedBy}
+      onPress={() => party.ask(asks)}
+    />
+  )
   return (
-    <div class={styles['buttons']}>
-      <IconButton
-        icon="repeat"
-        label={words().player.repeat}
-        pressed={playback.onAir?.repeat !== undefined}
-        disabled={guest || !onAir || repeat === null}
+    <div class={styles['buttons']} dir="ltr">
+      {button('shuffle', words().player.shuffle, { type: 'setShuffle', on: !shuffled }, shuffled)}
+      {button('back', words().player.back, { type: 'skipBack' })}
+      <MainButton
+        action={action}
+        disabled={guest || file === null}
         describedBy={describedBy}
-        onPress={() => repeat && party.ask(repeat)}
+        onPress={() => party.ask(intentOf(action))}
       />
+      {button('forward', words().player.forward, { type: 'skipForward' })}
+      {button(
+        repeat === 'one' ? 'repeatOne' : 'repeat',
+        words().player.repeats[repeat],
+        { type: 'setRepeatMode', mode: nextRepeat(repeat) },
+        repeat !== 'off',
+      )}
       {!guest && (
         <IconButton
           icon="stop"
@@ -41,12 +60,6 @@ export function Transport({ file, reasonId }: TransportProps) {
           onPress={() => party.ask({ type: 'stop' })}
         />
       )}
-      <MainButton
-        action={action}
-        disabled={guest || file === null}
-        describedBy={describedBy}
-        onPress={() => party.ask(intentOf(action))}
-      />
     </div>
   )
 }

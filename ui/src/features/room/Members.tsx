@@ -1,4 +1,4 @@
-/** Who is here and in sync, who directs, and how to pass the direction on. */
+/** Who is here and in sync, who directs, whose device carries the party, and how to pass the direction on. */
 import { Button } from '../../elements/Button'
 import { Icon } from '../../elements/Icon'
 import { Panel } from '../../elements/Panel'
@@ -46,6 +46,12 @@ export function Members() {
                 </p>
                 <p class={styles['roles']}>
                   {member.userId === me.userId && <span>{words().room.you}</span>}
+                  {member.userId === swarm.carrier && (
+                    <span class={styles['carries']}>
+                      <Icon name="home" />
+                      {words().room.carries}
+                    </span>
+                  )}
                   {member.userId === swarm.director && <span class={styles['director']}>{words().room.director}</span>}
                   {leadsRoom(member, view.clock) && (
                     <span class={styles['leads']}>

@@ -11,6 +11,7 @@ import { PLAYER, PlayerBar } from '../player/PlayerBar'
 import { SettingsSheet } from '../settings/SettingsSheet'
 import { SpeakerPanel } from '../settings/SpeakerPanel'
 import { SyncPanel } from '../sync/SyncPanel'
+import { MutedBanner } from '../system/MutedBanner'
 import { Members } from './Members'
 import { RoomHeader } from './RoomHeader'
 import styles from './Room.module.css'
@@ -28,6 +29,7 @@ export function Room() {
         {words().player.skipTo}
       </a>
       <RoomHeader onSettings={() => setSettingsOpen(true)} />
+      <MutedBanner />
       <main class={styles['main']}>
         <div class={styles['music']}>
           <Files />

@@ -10,16 +10,22 @@ import type { NetworkSettings } from '../../protocol/generated/NetworkSettings'
 import { MAX_ALIAS, MAX_FILES_PER_MEMBER } from '../../protocol/limits'
 import { readIceServers } from '../../state/ice'
 import { useParty, useView } from '../../state/party'
+import { HelpSheet } from '../help/HelpSheet'
 import styles from './SettingsSheet.module.css'
 
 export function SettingsSheet({ onClose }: { readonly onClose: () => void }) {
+  const [helpOpen, setHelpOpen] = useState(false)
   return (
-    <Sheet title={words().settings.title} closeLabel={words().settings.close} onClose={onClose}>
-      <AliasForm />
-      <LanguageField />
-      <FilesForm />
-      <NetworkForm />
-    </Sheet>
+    <>
+      <Sheet title={words().settings.title} closeLabel={words().settings.close} onClose={onClose}>
+        <AliasForm />
+        <LanguageField />
+        <FilesForm />
+        <NetworkForm />
+        <Button onPress={() => setHelpOpen(true)}>{words().help.title}</Button>
+      </Sheet>
+      {helpOpen && <HelpSheet onClose={() => setHelpOpen(false)} />}
+    </>
   )
 }
 

@@ -1,4 +1,5 @@
 /** Where this device's sound goes, and how much earlier it has to be sent there. */
+import { Button } from '../../elements/Button'
 import { Field } from '../../elements/Field'
 import { Panel } from '../../elements/Panel'
 import { milliseconds } from '../../i18n/format'
@@ -41,6 +42,9 @@ export function SpeakerPanel() {
           </select>
         )}
       </Field>
+      {output.muted === null && (
+        <Button onPress={() => party.ask({ type: 'setMuted', muted: true })}>{words().mute.mute}</Button>
+      )}
       <DelaySlider />
     </Panel>
   )

@@ -2,12 +2,15 @@
 import type { Alias } from "./Alias";
 import type { Arm } from "./Arm";
 import type { Armed } from "./Armed";
+import type { Challenge } from "./Challenge";
 import type { FileAnnouncement } from "./FileAnnouncement";
 import type { FileId } from "./FileId";
 import type { FileReadiness } from "./FileReadiness";
 import type { Millis } from "./Millis";
 import type { Playback } from "./Playback";
+import type { Queue } from "./Queue";
 import type { Reach } from "./Reach";
+import type { Standby } from "./Standby";
 import type { SwarmHash } from "./SwarmHash";
 import type { SyncReport } from "./SyncReport";
 import type { UserId } from "./UserId";
@@ -32,7 +35,11 @@ alias?: Alias,
  * The secret from an earlier `joined`, which lets a member replace its own
  * connection after a break that the relay has not noticed yet.
  */
-resume?: string, } | { "type": "leave" } | { "type": "timePing", 
+resume?: string, 
+/**
+ * To be put into the proof of a relay that a member's app carries.
+ */
+challenge?: Challenge, } | { "type": "leave" } | { "type": "timePing", 
 /**
  * The member's own clock when it sent this; returned unread.
  */
@@ -68,4 +75,20 @@ to: UserId,
 /**
  * Anything up to [`limits::MAX_SIGNAL`] bytes of JSON.
  */
-data: unknown, };
+data: unknown, } | { "type": "carrier:ask", 
+/**
+ * Which swarm.
+ */
+swarmHash: SwarmHash, 
+/**
+ * To be put into the proof.
+ */
+challenge: Challenge, 
+/**
+ * Who asks.
+ */
+userId: UserId, 
+/**
+ * Where the asker's own relay can be reached.
+ */
+standby?: Standby, } | { "type": "queue" } & Queue;

@@ -55,4 +55,9 @@ rates: TransferRates,
 /**
  * Why this device cannot play or share it, if it cannot.
  */
-fault: Notice | null, };
+fault: Notice | null, 
+/**
+ * Stretches of the song that this device lacks: the first column and the one behind the last,
+ * of [`crate::limits::WAVEFORM_COLUMNS`] over the whole length. In order, none touches another.
+ */
+missing?: Array<[number, number]>, };

@@ -2,10 +2,12 @@
 import type { Alias } from "./Alias";
 import type { FileId } from "./FileId";
 import type { InfoHash } from "./InfoHash";
+import type { MediaButton } from "./MediaButton";
 import type { MeetingPoint } from "./MeetingPoint";
 import type { Millis } from "./Millis";
 import type { NetworkSettings } from "./NetworkSettings";
 import type { Repeat } from "./Repeat";
+import type { RepeatMode } from "./RepeatMode";
 import type { SwarmHash } from "./SwarmHash";
 import type { TransferRates } from "./TransferRates";
 import type { UserId } from "./UserId";
@@ -110,4 +112,28 @@ rates: TransferRates, } | { "type": "reportFault",
 /**
  * What happened.
  */
-text: string, };
+text: string, } | { "type": "pressButton", 
+/**
+ * Which one.
+ */
+button: MediaButton, } | { "type": "setMuted", 
+/**
+ * True to silence it.
+ */
+muted: boolean, } | { "type": "checkConnection" } | { "type": "moveFile", 
+/**
+ * Which file.
+ */
+fileId: FileId, 
+/**
+ * Its place then, counted from 0; a place beyond the last one is the last.
+ */
+to: number, } | { "type": "skipForward" } | { "type": "skipBack" } | { "type": "setRepeatMode", 
+/**
+ * Which songs.
+ */
+mode: RepeatMode, } | { "type": "setShuffle", 
+/**
+ * True to draw it.
+ */
+on: boolean, };

@@ -3,6 +3,7 @@ import type { IceServer } from "./IceServer";
 import type { Label } from "./Label";
 import type { LinkState } from "./LinkState";
 import type { MemberView } from "./MemberView";
+import type { RepeatMode } from "./RepeatMode";
 import type { UserId } from "./UserId";
 
 /**
@@ -52,4 +53,16 @@ isDirector: boolean,
 /**
  * STUN and TURN servers of the relay's operator, to be asked besides those in the settings.
  */
-ice?: Array<IceServer>, };
+ice?: Array<IceServer>, 
+/**
+ * The member whose app carries the party; none at a relay that stands alone.
+ */
+carrier: UserId | null, 
+/**
+ * What is played again.
+ */
+repeat: RepeatMode, 
+/**
+ * True when the order of songs was drawn by chance.
+ */
+shuffled: boolean, };
